@@ -1,0 +1,1 @@
+"""Everything in Alur that touches the world: HTTP, PostgreSQL, the clock."""

@@ -1,0 +1,242 @@
+"""The command `alur`: run, serve, migrate, check, publish, verify, key, demo. Wires the parts, nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+from sqlalchemy import make_url
+
+from app import demo, embedded
+from app.clock import new_id, now
+from app.database import Database, DatabaseUnavailable
+from app.definitions.publish import publish
+from app.definitions.shipped import publish_shipped
+from app.demonstration import seed, write_environment
+from app.errors import DefinitionOfAnotherAgency
+from app.identity.callers import SCOPES
+from app.identity.issue import UnknownName, agency_id, issue_key
+from app.instances.verify import Proof, verify
+from app.migrate import migrate
+from app.serve import PortTaken, bound, serve, url_of
+from app.settings import Settings
+from app.tables.grants import statements
+from engine.definition import ProcessDefinition
+from engine.errors import DefinitionRejected
+from engine.reader import read_json, read_yaml
+
+OK, WRONG = 0, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 where it did what was asked, 1 where it says why not."""
+    asked = _parser().parse_args(arguments)
+    try:
+        settings = Settings()
+        deed: Callable[[argparse.Namespace, Settings], int] = asked.deed
+        return deed(asked, settings)
+    except ValidationError as wrong:
+        return _say_wrong("Pengaturan keliru · wrong settings:\n" + str(wrong))
+    except PortTaken as taken:
+        return _say_wrong(f"{taken} sudah dipakai; pilih porta lain: ALUR_PORT=8001 · already in use")
+    except embedded.EmbeddedDatabaseFailed as failed:
+        return _say_wrong(str(failed))
+    except DatabaseUnavailable as lost:
+        return _say_wrong(f"Basis data tidak terjangkau · database unavailable: {lost}")
+    except KeyboardInterrupt:
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="alur", description="Menjalankan lembar SOP · runs SOP sheets")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, deed: Callable[[argparse.Namespace, Settings], int], told: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=told, description=told)
+        one.set_defaults(deed=deed)
+        return one
+
+    command("run", _run, "everything at once: database, migrations, shipped SOPs, demonstration, server")
+    command("serve", _serve, "serve HTTP over ALUR_DATABASE_URL")
+    one = command("migrate", _migrate, "bring the database to the newest revision and grant the application its rights")
+    one.add_argument("--print-grants", metavar="ROLE", help="only print the grants for a role")
+    one = command("check", _check, "say every mistake in SOP files")
+    one.add_argument("files", nargs="+", type=Path)
+    one = command("publish", _publish, "publish SOP files, or with --shipped those that come with Alur")
+    one.add_argument("files", nargs="*", type=Path)
+    one.add_argument("--shipped", action="store_true")
+    command("verify", _verify, "prove the trail, the state and the tasks of every instance")
+    one = command("key", _key, "issue an API key; it is shown once")
+    one.add_argument("name")
+    one.add_argument("--scopes", default="read", help=",".join(SCOPES))
+    one.add_argument("--agencies", required=True, help="keys of agencies, comma-separated")
+    one.add_argument("--officials", default="", help="ids of officials it may act for, or 'all'")
+    command("demo", _demo, "carry a Kalbar LAKIP cycle from first step to archive over HTTP")
+    return parser
+
+
+def _run(asked: argparse.Namespace, settings: Settings) -> int:
+    with _databases(settings) as with_database:
+        listener = bound(with_database)
+        url, environment = url_of(listener), settings.home / "demo.env"
+        asyncio.run(_prepare(with_database, environment, url))
+        place = settings.home / "postgres" if settings.database_url is None else "ALUR_DATABASE_URL"
+
+        def announce() -> None:
+            print(f"Alur siap di {url} · API: {url}/docs")
+            print(f"Kunci dan pejabat demonstrasi · demo key and officials: {environment}")
+            print(f"Basis data · database: {place} · berhenti · stop: Ctrl+C", flush=True)
+
+        serve(with_database, listener, announce)
+    return OK
+
+
+async def _prepare(settings: Settings, environment: Path, url: str) -> None:
+    """All that must stand before the port opens."""
+    await migrate(_required(settings.migration_url), _required(settings.database_url))
+    database = Database.of(settings)
+    try:
+        await seed(database, now())
+        await publish_shipped(database)
+        await write_environment(database, environment, url, now())
+    finally:
+        await database.close()
+
+
+def _serve(asked: argparse.Namespace, settings: Settings) -> int:
+    if settings.database_url is None:
+        return _say_wrong("ALUR_DATABASE_URL belum diisi · is not set (alur run memakai PostgreSQL tertanam)")
+    listener = bound(settings)
+    serve(settings, listener, lambda: print(f"Alur siap di {url_of(listener)}", flush=True))
+    return OK
+
+
+def _migrate(asked: argparse.Namespace, settings: Settings) -> int:
+    if asked.print_grants:
+        print("\n".join(f"{statement};" for statement in statements(asked.print_grants)))
+        return OK
+    with _databases(settings) as with_database:
+        migration_url = with_database.migration_url
+        if migration_url is None:
+            return _say_wrong("ALUR_MIGRATION_URL belum diisi · is not set")
+        asyncio.run(migrate(migration_url, _required(with_database.database_url)))
+        print(f"Basis data mutakhir · up to date: {make_url(migration_url).render_as_string()}")
+    return OK
+
+
+def _check(asked: argparse.Namespace, settings: Settings) -> int:
+    return max(_checked(file) is None for file in asked.files)
+
+
+def _publish(asked: argparse.Namespace, settings: Settings) -> int:
+    definitions = [_checked(file) for file in asked.files]
+    if None in definitions:
+        return WRONG
+    with _databases(settings) as with_database:
+        return asyncio.run(_publish_all([one for one in definitions if one], asked.shipped, with_database))
+
+
+async def _publish_all(definitions: list[ProcessDefinition], with_shipped: bool, settings: Settings) -> int:
+    database = Database.of(settings)
+    try:
+        for definition in definitions:
+            async with database.transaction() as connection:
+                agency = await agency_id(connection, definition.agency)
+                done = await publish(connection, definition, agency, client=None, now=now(), new_id=new_id)
+            told = "diterbitkan · published" if done.is_new else "tidak berubah · unchanged"
+            print(f"{definition.key} versi {done.row.version}: {told}")
+        for key in await publish_shipped(database) if with_shipped else ():
+            print(f"{key} versi 1: diterbitkan · published")
+    except (UnknownName, DefinitionOfAnotherAgency) as refused:
+        return _say_wrong(str(refused))
+    finally:
+        await database.close()
+    return OK
+
+
+def _verify(asked: argparse.Namespace, settings: Settings) -> int:
+    with _databases(settings) as with_database:
+        proof = asyncio.run(_proved(with_database))
+    for finding in proof.findings:
+        print(f"{finding.instance}: {finding.what}")
+    erased = f", {proof.erased} erased" if proof.erased else ""
+    print(f"{proof.instances} instances, {proof.events} events{erased}: {len(proof.findings)} findings")
+    return WRONG if proof.findings else OK
+
+
+async def _proved(settings: Settings) -> Proof:
+    database = Database.of(settings)
+    try:
+        return await verify(database)
+    finally:
+        await database.close()
+
+
+def _key(asked: argparse.Namespace, settings: Settings) -> int:
+    with _databases(settings) as with_database:
+        return asyncio.run(_issue(asked, with_database))
+
+
+async def _issue(asked: argparse.Namespace, settings: Settings) -> int:
+    database = Database.of(settings)
+    agencies = [part.strip() for part in asked.agencies.split(",") if part.strip()]
+    scopes = [part.strip() for part in asked.scopes.split(",") if part.strip()]
+    officials: str = asked.officials
+    try:
+        async with database.transaction() as connection:
+            key = await issue_key(
+                connection, asked.name, scopes=scopes, agencies=agencies, officials=officials, at=now()
+            )
+    except UnknownName as unknown:
+        return _say_wrong(str(unknown))
+    finally:
+        await database.close()
+    print(key)
+    return OK
+
+
+def _demo(asked: argparse.Namespace, settings: Settings) -> int:
+    return demo.main(settings.home)
+
+
+def _checked(file: Path) -> ProcessDefinition | None:
+    """The definition in a file, or null after every mistake in it was said."""
+    read = read_json if file.suffix == ".json" else read_yaml
+    try:
+        definition = read(file.read_bytes(), file.name)
+    except OSError as missing:
+        print(f"{file}: {missing.strerror}", file=sys.stderr)
+        return None
+    except DefinitionRejected as rejected:
+        for mistake in rejected.mistakes:
+            place = f"{file}:{mistake.line}:{mistake.column}" if mistake.line else f"{file}"
+            print(f"{place}: {mistake.at}: {mistake.message_id} · {mistake.message_en}", file=sys.stderr)
+        return None
+    print(f"{file}: {definition.key}, {len(definition.activities)} kegiatan · sah · valid")
+    return definition
+
+
+@contextmanager
+def _databases(settings: Settings) -> Iterator[Settings]:
+    """The settings with both addresses: those that are set, or the embedded PostgreSQL's while the block lasts."""
+    if settings.database_url is not None:
+        yield settings
+        return
+    with embedded.running(settings.home / "postgres") as addresses:
+        yield settings.model_copy(update={"database_url": addresses.application, "migration_url": addresses.owner})
+
+
+def _required(url: str | None) -> str:
+    if url is None:
+        raise DatabaseUnavailable("ALUR_DATABASE_URL / ALUR_MIGRATION_URL belum diisi · not set")
+    return url
+
+
+def _say_wrong(what: str) -> int:
+    print(what, file=sys.stderr)
+    return WRONG

@@ -1,0 +1,324 @@
+"""Turns a refusal into a problem (RFC 9457) in Indonesian and English. One table; caught nowhere else.
+
+The class of a refusal is its code (`OutputMissing` -> `/problems/output-missing`), its docstring the English sentence;
+the table adds the status, the titles and the Indonesian sentence, which says what to do next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from engine import errors as engine
+from engine.errors import Mistake, Refused
+
+PROBLEM = "application/problem+json"
+
+
+class IdentityMissing(Refused):
+    """Present a valid API key: Authorization: Bearer <key>."""
+
+
+class ScopeMissing(Refused):
+    """This API key lacks the scope "{scope}"."""
+
+
+class OnBehalfOfMissing(Refused):
+    """Name the official who acts in the header Alur-On-Behalf-Of."""
+
+
+class OfficialNotAllowed(Refused):
+    """This API key may not act for the official named in Alur-On-Behalf-Of."""
+
+
+class NotFound(Refused):
+    """There is nothing here, or it belongs to an agency this API key does not serve."""
+
+
+class MethodNotAllowed(Refused):
+    """This address does not take the method."""
+
+
+class RequestInvalid(Refused):
+    """The request has mistakes; each is listed in errors."""
+
+
+class BodyTooLarge(Refused):
+    """The request body is larger than {limit} bytes."""
+
+
+class MediaTypeUnsupported(Refused):
+    """The body must be one of: {offered}."""
+
+
+class DefinitionInvalid(Refused):
+    """The SOP has mistakes and was not published; each is listed in errors."""
+
+
+class DefinitionOfAnotherAgency(Refused):
+    """The key {key} already belongs to an SOP of another agency."""
+
+
+class DuplicateInstance(Refused):
+    """This SOP already runs or ran for the agency and period; give duplicate.reason to start another."""
+
+
+class ReferenceTaken(Refused):
+    """This client has already started an instance with that reference."""
+
+
+class IdempotencyKeyReused(Refused):
+    """The Idempotency-Key was first sent with another body or for another official."""
+
+
+class Contended(Refused):
+    """Too many changes to the same instance at once; try again."""
+
+
+class Unavailable(Refused):
+    """The database cannot be reached at the moment; try again with the same Idempotency-Key."""
+
+
+class InternalError(Refused):
+    """Something went wrong on our side; nothing was changed unless the trail says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one class of refusal is told."""
+
+    status: int
+    title_id: str
+    title_en: str
+    detail_id: str
+
+
+KINDS: Mapping[type[Refused], Kind] = {
+    IdentityMissing: Kind(
+        401, "Identitas tidak dikenal", "Identity missing",
+        "Sertakan kunci API yang berlaku: Authorization: Bearer <kunci>.",
+    ),
+    ScopeMissing: Kind(
+        403, "Kunci tidak berwenang", "Scope missing",
+        "Kunci API ini tidak memiliki kewenangan “{scope}”; mintalah kepada administrator instansi Anda.",
+    ),
+    OnBehalfOfMissing: Kind(
+        400, "Pejabat belum disebutkan", "Official not named",
+        "Sebutkan pejabat yang bertindak pada header Alur-On-Behalf-Of.",
+    ),
+    OfficialNotAllowed: Kind(
+        403, "Pejabat di luar kewenangan kunci", "Official not allowed",
+        "Kunci API ini tidak boleh bertindak atas nama pejabat tersebut; pilih pejabat yang terdaftar.",
+    ),
+    NotFound: Kind(
+        404, "Tidak ditemukan", "Not found",
+        "Alamat ini tidak ada, atau milik instansi yang tidak dilayani kunci API ini.",
+    ),
+    MethodNotAllowed: Kind(
+        405, "Metode tidak didukung", "Method not allowed",
+        "Alamat ini tidak menerima metode tersebut; lihat header Allow.",
+    ),
+    RequestInvalid: Kind(
+        422, "Permintaan keliru", "Request invalid",
+        "Permintaan memuat kesalahan; perbaiki setiap butir pada errors lalu kirim ulang.",
+    ),
+    BodyTooLarge: Kind(
+        413, "Isi terlalu besar", "Body too large",
+        "Isi permintaan melebihi {limit} bita; kirim yang lebih kecil.",
+    ),
+    MediaTypeUnsupported: Kind(
+        415, "Jenis isi tidak didukung", "Media type unsupported",
+        "Kirim isi dengan salah satu Content-Type berikut: {offered}.",
+    ),
+    DefinitionInvalid: Kind(
+        422, "SOP keliru", "Definition invalid",
+        "SOP memuat kesalahan dan belum diterbitkan; perbaiki setiap butir pada errors.",
+    ),
+    DefinitionOfAnotherAgency: Kind(
+        409, "Kunci SOP milik instansi lain", "Key of another agency",
+        "Kunci {key} sudah dipakai SOP instansi lain; pilih kunci yang lain.",
+    ),
+    DuplicateInstance: Kind(
+        409, "Sudah ada untuk periode ini", "Duplicate instance",
+        "SOP ini sudah atau sedang dilaksanakan untuk instansi dan periode tersebut; lanjutkan yang ada, "
+        "atau sertakan alasan pada duplicate.reason.",
+    ),
+    ReferenceTaken: Kind(
+        409, "Rujukan sudah dipakai", "Reference taken",
+        "Rujukan ini sudah dipakai untuk memulai pelaksanaan lain; lihat existing.",
+    ),
+    IdempotencyKeyReused: Kind(
+        422, "Idempotency-Key dipakai ulang", "Idempotency key reused",
+        "Idempotency-Key ini pertama kali dikirim dengan isi atau pejabat lain; gunakan kunci baru.",
+    ),
+    Contended: Kind(
+        503, "Terlalu ramai", "Contended",
+        "Terlalu banyak perubahan bersamaan pada pelaksanaan ini; coba lagi sebentar.",
+    ),
+    Unavailable: Kind(
+        503, "Basis data tidak terjangkau", "Unavailable",
+        "Basis data sedang tidak terjangkau; coba lagi dengan Idempotency-Key yang sama.",
+    ),
+    InternalError: Kind(
+        500, "Kesalahan di pihak kami", "Internal error",
+        "Terjadi kesalahan di pihak kami; tidak ada yang berubah kecuali tercatat pada jejak audit.",
+    ),
+    engine.TaskUnknown: Kind(
+        404, "Tugas tidak ditemukan", "Task unknown", "Tugas ini tidak ada pada pelaksanaan tersebut."
+    ),
+    engine.TaskClosed: Kind(
+        409, "Tugas sudah ditutup", "Task closed",
+        "Tugas ini sudah {status}; muat ulang daftar tugas Anda untuk melihat langkah berikutnya.",
+    ),
+    engine.TaskClaimed: Kind(
+        409, "Tugas sudah diambil", "Task claimed",
+        "Tugas ini sudah diambil; lihat existing untuk mengetahui siapa pemegangnya.",
+    ),
+    engine.TaskNotClaimed: Kind(
+        409, "Tugas belum diambil", "Task not claimed", "Tugas ini belum diambil siapa pun, jadi tidak perlu dilepas."
+    ),
+    engine.AssigneeMismatch: Kind(
+        403, "Bukan pemegang tugas", "Not the assignee", "Hanya pejabat yang mengambil tugas ini yang dapat melepasnya."
+    ),
+    engine.NotACandidate: Kind(
+        403, "Bukan pelaksana kegiatan ini", "Not a candidate",
+        "Pejabat ini tidak menduduki jabatan pelaksana kegiatan ini ({roles}).",
+    ),
+    engine.OutcomeUnknown: Kind(
+        422, "Hasil tidak dikenal", "Outcome unknown", "Pilih salah satu hasil kegiatan ini: {offered}."
+    ),
+    engine.OutputMissing: Kind(
+        422, "Output belum lengkap", "Output missing",
+        "Sertakan satu entri untuk setiap output yang tercetak, atau alasan mengapa belum ada.",
+    ),
+    engine.OutputUnexpected: Kind(
+        422, "Output berlebih", "Output unexpected",
+        "Output melebihi yang tercetak pada lembar SOP; masukkan dokumen lain ke attachments.",
+    ),
+    engine.ReasonMissing: Kind(
+        422, "Alasan belum diisi", "Reason missing",
+        "Tuliskan alasan pengembalian agar penyusun tahu apa yang diperbaiki.",
+    ),
+    engine.PeriodMismatch: Kind(
+        422, "Periode tidak sesuai", "Period mismatch", "Periode tidak sesuai dengan siklus SOP ini; lihat errors."
+    ),
+    engine.InstanceSuspended: Kind(
+        409, "Pelaksanaan ditangguhkan", "Instance suspended",
+        "Pelaksanaan ini sedang ditangguhkan; lanjutkan (resume) terlebih dahulu.",
+    ),
+    engine.InstanceNotSuspended: Kind(
+        409, "Pelaksanaan tidak ditangguhkan", "Instance not suspended",
+        "Pelaksanaan ini tidak sedang ditangguhkan, jadi tidak perlu dilanjutkan.",
+    ),
+    engine.InstanceEnded: Kind(
+        409, "Pelaksanaan sudah berakhir", "Instance ended",
+        "Pelaksanaan ini sudah {status}; tidak ada lagi yang dapat dilakukan di dalamnya.",
+    ),
+}  # fmt: skip
+
+STATUS_ID = {"completed": "selesai", "cancelled": "dibatalkan", "withdrawn": "ditarik", "suspended": "ditangguhkan"}
+"""Statuses as people read them."""
+
+
+class Existing(BaseModel):
+    """What was there first: its id, its outcome or status, by whom and when."""
+
+    id: str
+    outcome: str | None = None
+    by: str | None = None
+    at: str | None = None
+
+
+class MistakeView(BaseModel):
+    """One thing wrong in a request: where, what, and what would be right."""
+
+    at: str
+    line: int | None = None
+    column: int | None = None
+    message: str
+    message_id: str
+    message_en: str
+    expected: str | None = None
+
+
+class Problem(BaseModel):
+    """A problem (RFC 9457). `detail` follows Accept-Language, Indonesian by default."""
+
+    type: str = Field(examples=["/problems/output-missing"])
+    title: str
+    status: int
+    detail: str
+    detail_id: str
+    detail_en: str
+    errors: list[MistakeView] = []
+    existing: Existing | None = None
+
+
+def slug(kind: type[Refused]) -> str:
+    """`OutputMissing` -> `output-missing`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+
+
+def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> Response:
+    """The response that tells a refusal."""
+    kind = KINDS[type(refused)]
+    english = prefers_english(request.headers.get("accept-language", ""))
+    problem = Problem(
+        type=f"/problems/{slug(type(refused))}",
+        title=kind.title_en if english else kind.title_id,
+        status=kind.status,
+        detail=str(refused) if english else _indonesian(kind, refused),
+        detail_id=_indonesian(kind, refused),
+        detail_en=str(refused),
+        errors=[_view(mistake, english) for mistake in refused.errors],
+        existing=refused.facts.get("existing"),
+    )
+    return JSONResponse(
+        problem.model_dump(exclude_none=refused.facts.get("existing") is None),
+        kind.status,
+        headers=_headers(kind.status) | dict(headers or {}),
+        media_type=PROBLEM,
+    )
+
+
+def prefers_english(accept_language: str) -> bool:
+    """Whether somebody would rather read English than Indonesian (RFC 9110, 12.5.4)."""
+    weights = {"id": 0.0, "en": 0.0}
+    for part in accept_language.split(","):
+        tag, _, parameters = part.strip().partition(";")
+        language = tag.strip().lower().split("-")[0]
+        found = re.fullmatch(r"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", parameters)
+        if language in weights:
+            weights[language] = max(weights[language], float(found[1]) if found else 1.0)
+    return weights["en"] > weights["id"]
+
+
+def _indonesian(kind: Kind, refused: Refused) -> str:
+    facts: dict[str, Any] = dict(refused.facts)
+    if "status" in facts:
+        facts["status"] = STATUS_ID.get(str(facts["status"]), facts["status"])
+    return kind.detail_id.format(**facts)
+
+
+def _view(mistake: Mistake, english: bool) -> MistakeView:
+    return MistakeView(
+        at=mistake.at,
+        line=mistake.line,
+        column=mistake.column,
+        message=mistake.message_en if english else mistake.message_id,
+        message_id=mistake.message_id,
+        message_en=mistake.message_en,
+        expected=mistake.expected,
+    )
+
+
+def _headers(status: int) -> dict[str, str]:
+    if status == 401:
+        return {"WWW-Authenticate": 'Bearer realm="alur"'}
+    return {"Retry-After": "1"} if status == 503 else {}

@@ -1,0 +1,1 @@
+"""Who is calling, for whom they may act, and which offices an official holds."""

@@ -1,0 +1,43 @@
+"""One Indonesian sentence that says where an instance stands: which step, on whom, since when, in which round."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from app.instances.surroundings import Surroundings, progress
+from engine.state import InstanceState, InstanceStatus, TaskState
+
+_DAYS = ("Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu")
+_MONTHS = (
+    "Januari", "Februari", "Maret", "April", "Mei", "Juni",
+    "Juli", "Agustus", "September", "Oktober", "November", "Desember",
+)  # fmt: skip
+
+
+def headline(state: InstanceState, around: Surroundings) -> str:
+    """The sentence. Moments are told in the agency's own zone, by weekday, date and clock."""
+    if state.status is InstanceStatus.COMPLETED and state.ended_at:
+        return f"Selesai {_moment(state.ended_at, around)}"
+    if state.status is InstanceStatus.CANCELLED and state.ended_at:
+        return f"Dibatalkan {_moment(state.ended_at, around)}"
+    where = "; ".join(_waiting(task, state, around) for task in state.tasks)
+    if state.status is InstanceStatus.SUSPENDED and state.suspended_at:
+        return f"Ditangguhkan sejak {_moment(state.suspended_at, around)}: {where}"
+    return where
+
+
+def _waiting(task: TaskState, state: InstanceState, around: Surroundings) -> str:
+    activity = around.process.activity(task.activity)
+    _, total = progress(state, around.process)
+    position, holder = around.position_and_holder(task)
+    roles = " / ".join(around.process.role(role).name for role in activity.candidate_roles)
+    whom = f"{position} ({holder})" if position and holder else position or roles
+    again = f", putaran {task.round}" if task.round > 1 else ""
+    return f"Langkah {activity.number} dari {total} pada {whom} sejak {_moment(task.held_since, around)}{again}"
+
+
+def _moment(at: datetime, around: Surroundings) -> str:
+    local = at.astimezone(ZoneInfo(around.timezone))
+    day = f"{_DAYS[local.weekday()]}, {local.day} {_MONTHS[local.month - 1]} {local.year}"
+    return f"{day} {local:%H.%M} {local:%Z}"

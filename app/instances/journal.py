@@ -1,0 +1,202 @@
+"""The one door through which an instance changes: load, decide, apply.
+
+Loading authenticates the credential and reads the instance, the task, the roster and any stored answer: one statement.
+Applying writes instance (guarded by the length of its trail), tasks, trail and stored answer: one statement in
+autocommit, so nothing is ever half done. Whoever comes second finds zero rows changed, or collides on the stored
+answer; then the answer is looked up, or the instance loaded and decided anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app.database import Database, Prepared
+from app.definitions.catalog import Catalog
+from app.errors import Contended, IdentityMissing, NotFound
+from app.idempotency import Answer, Ask, parameters
+from app.identity.callers import require_official, require_scope
+from app.identity.roster import Roster
+from app.instances import statements
+from app.instances.record import projected, recorded
+from app.instances.surroundings import Surroundings
+from engine.commands import Performer
+from engine.decide import Decision
+from engine.events import StepReturned
+from engine.state import InstanceState, TaskStatus
+from engine.trail import Chapter
+
+ATTEMPTS = 8
+"""How often a change is decided anew when others were first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTask:
+    """How a task that is no longer live ended."""
+
+    status: TaskStatus
+    outcome: str | None
+    by: UUID | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An instance as it was loaded, with who acts on it and where its trail stands."""
+
+    client: UUID
+    performer: Performer
+    around: Surroundings
+    state: InstanceState
+    agency_id: UUID
+    trail_length: int
+    trail_head: str
+    task: UUID | None
+    closed_task: ClosedTask | None
+
+    @property
+    def chapter(self) -> Chapter:
+        process = self.around.process
+        return Chapter(instance_id=self.around.id, definition=process.definition.key, version=process.version)
+
+    def after(self, decision: Decision) -> Held:
+        """The same, with the names and reasons that the decision brought in."""
+        around = self.around
+        reasons = {one.id: one.reason for one in decision.events if isinstance(one, StepReturned) and one.reason}
+        named = {one.actor: one.actor_name for one in decision.events if one.actor and one.actor_name}
+        return replace(self, around=replace(around, people=around.people | named, reasons=around.reasons | reasons))
+
+
+Decide = Callable[[Held], Decision]
+Tell = Callable[[Held, Decision], Answer]
+
+
+class Journal:
+    """The door, with the database and the compiled processes behind it."""
+
+    def __init__(self, database: Database, catalog: Catalog) -> None:
+        self.database = database
+        self.catalog = catalog
+
+    async def change_by_task(self, ask: Ask, task: UUID, decide: Decide, tell: Tell) -> Answer:
+        """Change the instance a task belongs to, on behalf of the official who must be named."""
+        load = partial(self._load, statements.BY_TASK, ask, task, named=True)
+        return await self._change(ask, load, decide, tell)
+
+    async def change(self, ask: Ask, instance: UUID, decide: Decide, tell: Tell) -> Answer:
+        """Change an instance as a whole, on behalf of an official or as the client itself."""
+        load = partial(self._load, statements.BY_INSTANCE, ask, instance, named=False)
+        return await self._change(ask, load, decide, tell)
+
+    async def _change(self, ask: Ask, load: Callable[[], Any], decide: Decide, tell: Tell) -> Answer:
+        for _ in range(ATTEMPTS):
+            held = await load()
+            if isinstance(held, Answer):
+                return held
+            decision = decide(held)
+            answer = tell(held.after(decision), decision)
+            if await self._apply(ask, held, decision, answer):
+                return answer
+        raise Contended
+
+    async def _load(self, statement: Prepared, ask: Ask, subject: UUID, *, named: bool) -> Held | Answer:
+        """The instance behind a task or an id, or the answer this request was given before."""
+        row = await statement.one(
+            self.database,
+            subject=subject,
+            secret_hash=ask.credential.secret_hash,
+            official=ask.credential.official,
+            now=ask.now,
+            **parameters(ask.retry),
+        )
+        if row is None:
+            raise IdentityMissing
+        if (known := ask.retry.first_answer(row)) is not None:
+            return known
+        if row["instance_id"] is None:
+            raise NotFound
+        require_scope(frozenset(row["scopes"]), "act")
+        require_official(ask.credential.official, row["official_allowed"], named=named)
+        return await self._held(row, ask.credential.official, subject if named else None)
+
+    async def _held(self, row: Any, official: UUID | None, task: UUID | None) -> Held:
+        around = await surroundings(row, self.catalog)
+        performer = Performer(official=official, name=row["official_name"], offices=around.roster.offices_of(official))
+        return Held(
+            client=row["client_id"],
+            performer=performer,
+            around=around,
+            state=InstanceState.model_validate_json(row["state"]),
+            agency_id=row["agency_id"],
+            trail_length=row["trail_length"],
+            trail_head=row["trail_head"],
+            task=task,
+            closed_task=_closed_task(row) if task else None,
+        )
+
+    async def _apply(self, ask: Ask, held: Held, decision: Decision, answer: Answer) -> bool:
+        """Write what was decided, all of it or nothing; false where somebody else was first."""
+        sealed = recorded(decision.events, held.chapter, held.client, length=held.trail_length, head=held.trail_head)
+        try:
+            row = await statements.CHANGE.one(
+                self.database,
+                instance_id=held.around.id,
+                expected_length=held.trail_length,
+                agency_id=held.agency_id,
+                status=decision.state.status,
+                state=decision.state.model_dump_json(),
+                ended_at=decision.state.ended_at,
+                trail_length=sealed.length,
+                trail_head=sealed.head,
+                tasks=projected(decision, held.around.process),
+                events=sealed.rows,
+                client_id=held.client,
+                now=ask.now,
+                answer_fingerprint=ask.retry.fingerprint,
+                answer_status=answer.status,
+                answer_body=answer.body,
+                answer_location=answer.location,
+                **parameters(ask.retry),
+            )
+        except asyncpg.UniqueViolationError:
+            return False
+        return row is not None and row["changed"] == 1
+
+
+async def surroundings(row: Any, catalog: Catalog) -> Surroundings:
+    """The surroundings of an instance, from a row that selected `statements.INSTANCE` and what stands around it."""
+    return Surroundings(
+        id=row["instance_id"],
+        process=await catalog.process(row["definition_id"]),
+        agency=row["agency"],
+        timezone=row["timezone"],
+        period=row["period"],
+        title=row["title"],
+        reference_system=row["reference_system"],
+        reference_id=row["reference_id"],
+        letter_number=row["letter_number"],
+        letter_date=row["letter_date"],
+        data=json.loads(row["data"]),
+        roster=Roster.of(json.loads(row["roster"]) if row["roster"] else ()),
+        people=_by_id(row["people"]),
+        reasons=_by_id(row["reasons"]),
+    )
+
+
+def _by_id(text: str | None) -> dict[UUID, str]:
+    return {UUID(one): words for one, words in json.loads(text).items() if words} if text else {}
+
+
+def _closed_task(row: Any) -> ClosedTask | None:
+    if row["task_closed_at"] is None:
+        return None
+    return ClosedTask(
+        TaskStatus(row["task_status"]), row["task_outcome"], row["task_performed_by"], row["task_closed_at"]
+    )

@@ -1,0 +1,190 @@
+"""What is asked of instances and what is told of them, as JSON."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from app.instances.headline import headline
+from app.instances.surroundings import Surroundings, progress
+from engine.state import InstanceState, InstanceStatus, Text
+from engine.trail import canonical_json
+
+LARGEST_INPUT = 16_384
+
+
+class Asked(BaseModel):
+    """Anything a client sends: no unknown fields, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    written = canonical_json(value)
+    if len(written) > LARGEST_INPUT or "\\u0000" in written:
+        raise ValueError(f"data is at most {LARGEST_INPUT} characters of JSON, without NUL")
+    return value
+
+
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*\S[^\x00]*$")]
+
+
+class ReferenceAsked(Asked):
+    """How the starting system names the cycle; `id` is unique within the client and `system`."""
+
+    system: ShortText
+    id: ShortText
+    letter_number: ShortText | None = None
+    letter_date: Annotated[date, Field(strict=False)] | None = None
+
+
+class DuplicateAsked(Asked):
+    """Why a second cycle for the same period is wanted."""
+
+    reason: Text
+
+
+class StartAsked(Asked):
+    """A cycle to be started. `agency` and `version` default to the definition's agency and newest version."""
+
+    definition: ShortText
+    period: ShortText | None = None
+    agency: ShortText | None = None
+    version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    title: ShortText | None = None
+    data: Annotated[dict[str, Any], AfterValidator(_storable)] = {}
+    duplicate: DuplicateAsked | None = None
+    reference: ReferenceAsked | None = None
+
+
+class ReasonAsked(Asked):
+    """Why an instance is cancelled, suspended or resumed."""
+
+    reason: Text
+
+
+class CommentAsked(Asked):
+    """A remark for the trail. It can never be changed."""
+
+    text: Text
+
+
+class CommentView(BaseModel):
+    """A remark as it stands in the trail."""
+
+    id: UUID
+    instance_id: UUID
+    seq: int
+    at: datetime
+    actor: UUID | None
+    text: str
+
+
+class ReferenceView(BaseModel):
+    """How the starting system names the cycle."""
+
+    system: str
+    id: str
+    letter_number: str | None
+    letter_date: date | None
+
+
+class Progress(BaseModel):
+    """Printed rows that are done and need not be done again, of all."""
+
+    done: int
+    total: int
+
+
+class OpenTask(BaseModel):
+    """A live task, as much as its instance tells of it."""
+
+    id: UUID
+    activity: str
+    unit: str | None
+    candidate_roles: list[str]
+    position: str | None
+    holder: str | None
+    assignee: UUID | None
+    due_at: datetime | None
+    overdue: bool
+
+
+class InstanceView(BaseModel):
+    """One cycle of an SOP."""
+
+    id: UUID
+    reference: ReferenceView | None
+    headline: str
+    definition: str
+    version: int
+    agency: str
+    period: str | None
+    title: str
+    status: InstanceStatus
+    started_at: datetime
+    ended_at: datetime | None
+    deadline: datetime | None
+    deadline_passed: bool
+    overdue: bool
+    progress: Progress
+    open_tasks: list[OpenTask]
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, state: InstanceState, around: Surroundings) -> Self:
+        """The view of an instance."""
+        done, total = progress(state, around.process)
+        return cls(
+            id=around.id,
+            reference=_reference(around),
+            headline=headline(state, around),
+            definition=around.process.definition.key,
+            version=around.process.version,
+            agency=around.agency,
+            period=around.period,
+            title=around.title,
+            status=state.status,
+            started_at=state.started_at,
+            ended_at=state.ended_at,
+            deadline=None,
+            deadline_passed=False,
+            overdue=False,
+            progress=Progress(done=done, total=total),
+            open_tasks=_open_tasks(state, around),
+            data=around.data,
+        )
+
+
+def _reference(around: Surroundings) -> ReferenceView | None:
+    if around.reference_system is None or around.reference_id is None:
+        return None
+    return ReferenceView(
+        system=around.reference_system,
+        id=around.reference_id,
+        letter_number=around.letter_number,
+        letter_date=around.letter_date,
+    )
+
+
+def _open_tasks(state: InstanceState, around: Surroundings) -> list[OpenTask]:
+    told = []
+    for task in state.tasks:
+        position, holder = around.position_and_holder(task)
+        told.append(
+            OpenTask(
+                id=task.id,
+                activity=task.activity,
+                unit=task.unit,
+                candidate_roles=list(around.process.activity(task.activity).candidate_roles),
+                position=position,
+                holder=holder,
+                assignee=task.assignee,
+                due_at=None,
+                overdue=False,
+            )
+        )
+    return told

@@ -1,0 +1,177 @@
+"""Starts a cycle of an SOP: the first task opens, the trail begins, both or neither."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app.clock import new_id
+from app.errors import Contended, DuplicateInstance, Existing, IdentityMissing, NotFound, ReferenceTaken
+from app.idempotency import Answer, Ask, parameters
+from app.identity.callers import require_official, require_scope
+from app.identity.roster import Roster
+from app.instances import statements
+from app.instances.journal import ATTEMPTS, Journal
+from app.instances.record import projected, recorded
+from app.instances.schemas import InstanceView, StartAsked
+from app.instances.surroundings import Surroundings
+from engine import decide
+from engine.commands import Performer, Reference, Start
+from engine.decide import Decision
+from engine.trail import GENESIS, Chapter, canonical_json
+
+
+async def start(journal: Journal, ask: Ask, asked: StartAsked) -> Answer:
+    """Start an instance. Raises DuplicateInstance, ReferenceTaken, NotFound and what the engine refuses."""
+    for _ in range(ATTEMPTS):
+        found = await _threshold(journal, ask, asked)
+        if isinstance(found, Answer):
+            return found
+        command = found.command(ask, asked)
+        decision = decide.start(found.around.process, command, now=ask.now, new_id=new_id)
+        view = InstanceView.of(decision.state, found.around)
+        answer = Answer(201, view.model_dump_json(), f"/v1/instances/{found.around.id}")
+        if await _begin(journal, ask, found, command, decision, answer):
+            return answer
+    raise Contended
+
+
+@dataclass(frozen=True, slots=True)
+class _Threshold:
+    """What stands before an instance that is to begin."""
+
+    client: UUID
+    performer: Performer
+    agency_id: UUID
+    definition_id: UUID
+    around: Surroundings
+    first: UUID | None
+
+    def command(self, ask: Ask, asked: StartAsked) -> Start:
+        named = asked.reference
+        return Start(
+            by=self.performer,
+            agency=self.around.agency,
+            period=asked.period,
+            title=self.around.title,
+            reference=Reference(**dict(named)) if named else None,
+            duplicate_of=self.first if asked.duplicate else None,
+            reason=asked.duplicate.reason if asked.duplicate and self.first else None,
+            input=asked.data,
+        )
+
+
+async def _threshold(journal: Journal, ask: Ask, asked: StartAsked) -> _Threshold | Answer:
+    row = await statements.THRESHOLD.one(
+        journal.database,
+        secret_hash=ask.credential.secret_hash,
+        official=ask.credential.official,
+        now=ask.now,
+        definition=asked.definition,
+        version=asked.version,
+        agency=asked.agency,
+        period=asked.period,
+        reference_system=asked.reference.system if asked.reference else None,
+        reference_id=asked.reference.id if asked.reference else None,
+        **parameters(ask.retry),
+    )
+    if row is None:
+        raise IdentityMissing
+    if (known := ask.retry.first_answer(row)) is not None:
+        return known
+    require_scope(frozenset(row["scopes"]), "start")
+    require_official(ask.credential.official, row["official_allowed"], named=False)
+    if row["definition_id"] is None or row["agency_id"] is None:
+        raise NotFound
+    _refuse_a_second(row, asked)
+    return await _stand(journal, row, ask, asked)
+
+
+def _refuse_a_second(row: Any, asked: StartAsked) -> None:
+    if row["taken_id"] is not None:
+        raise ReferenceTaken(existing=_existing(row, "taken"))
+    if row["first_id"] is not None and asked.duplicate is None:
+        raise DuplicateInstance(existing=_existing(row, "first"))
+
+
+def _existing(row: Any, which: str) -> Existing:
+    return Existing(
+        id=str(row[f"{which}_id"]),
+        outcome=row[f"{which}_status"],
+        by=str(row[f"{which}_client_id"]),
+        at=row[f"{which}_started_at"].isoformat(),
+    )
+
+
+async def _stand(journal: Journal, row: Any, ask: Ask, asked: StartAsked) -> _Threshold:
+    roster = Roster.of(json.loads(row["roster"]) if row["roster"] else ())
+    named = asked.reference
+    around = Surroundings(
+        id=new_id(),
+        process=await journal.catalog.process(row["definition_id"]),
+        agency=row["agency"],
+        timezone=row["timezone"],
+        period=asked.period,
+        title=asked.title or " ".join(filter(None, (row["definition_title"], asked.period))),
+        reference_system=named.system if named else None,
+        reference_id=named.id if named else None,
+        letter_number=named.letter_number if named else None,
+        letter_date=named.letter_date if named else None,
+        data=asked.data,
+        roster=roster,
+    )
+    official = ask.credential.official
+    return _Threshold(
+        client=row["client_id"],
+        performer=Performer(official=official, name=row["official_name"], offices=roster.offices_of(official)),
+        agency_id=row["agency_id"],
+        definition_id=row["definition_id"],
+        around=around,
+        first=row["first_id"],
+    )
+
+
+async def _begin(
+    journal: Journal, ask: Ask, found: _Threshold, command: Start, decision: Decision, answer: Answer
+) -> bool:
+    """Write the instance and its first events; false where somebody else was first."""
+    around = found.around
+    process = around.process
+    chapter = Chapter(instance_id=around.id, definition=process.definition.key, version=process.version)
+    sealed = recorded(decision.events, chapter, found.client, length=0, head=GENESIS)
+    try:
+        row = await statements.BEGIN.one(
+            journal.database,
+            instance_id=around.id,
+            agency_id=found.agency_id,
+            definition_id=found.definition_id,
+            definition_key=process.definition.key,
+            period=around.period,
+            title=around.title,
+            status=decision.state.status,
+            state=decision.state.model_dump_json(),
+            trail_length=sealed.length,
+            trail_head=sealed.head,
+            client_id=found.client,
+            reference_system=around.reference_system,
+            reference_id=around.reference_id,
+            letter_number=around.letter_number,
+            letter_date=around.letter_date,
+            duplicate_of=command.duplicate_of,
+            data=canonical_json(around.data),
+            now=ask.now,
+            tasks=projected(decision, process),
+            events=sealed.rows,
+            answer_fingerprint=ask.retry.fingerprint,
+            answer_status=answer.status,
+            answer_body=answer.body,
+            answer_location=answer.location,
+            **parameters(ask.retry),
+        )
+    except asyncpg.UniqueViolationError:
+        return False
+    return row is not None and row["changed"] == 1

@@ -1,0 +1,197 @@
+"""Proves every instance: its chain holds, its trail leads to exactly its state, its tasks are what the trail says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ValidationError
+from sqlalchemy import Text, cast, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.database import Database
+from app.definitions.catalog import Catalog
+from app.instances.record import task_row
+from app.tables import audit_events, audit_personal, instances, tasks
+from engine.compiler import CompiledProcess
+from engine.errors import TrailContradiction
+from engine.events import from_record
+from engine.evolve import replay
+from engine.state import InstanceState
+from engine.trail import check_chain, check_personal
+
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not hold in one instance."""
+
+    instance: UUID
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How much was checked and what was found. `erased` counts events whose personal words are gone."""
+
+    instances: int
+    events: int
+    erased: int
+    findings: tuple[Finding, ...]
+
+
+async def verify(database: Database) -> Proof:
+    """Check every instance. Each is read in one snapshot, so a running server does not disturb the proof."""
+    catalog = Catalog(database)
+    count = events = erased = 0
+    findings: list[Finding] = []
+    async for instance_id in _all(database):
+        stored = await _read(database, instance_id)
+        process = await catalog.process(stored.row.definition_id)
+        count += 1
+        events += len(stored.events)
+        erased += _erased(stored)
+        findings += (Finding(instance_id, what) for what in _faults(stored, process))
+    return Proof(count, events, erased, tuple(findings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the database holds of one instance."""
+
+    row: Any
+    events: tuple[Any, ...]
+    tasks: tuple[dict[str, Any], ...]
+
+
+async def _all(database: Database) -> AsyncIterator[UUID]:
+    last: UUID | None = None
+    while True:
+        page = select(instances.c.id).order_by(instances.c.id).limit(BATCH)
+        if last is not None:
+            page = page.where(instances.c.id > last)
+        async with database.reading() as connection:
+            ids = (await connection.execute(page)).scalars().all()
+        if not ids:
+            return
+        for last in ids:
+            yield last
+
+
+async def _read(database: Database, instance_id: UUID) -> _Stored:
+    async with database.snapshot() as connection:
+        return _Stored(
+            row=(await connection.execute(_INSTANCE.where(instances.c.id == instance_id))).one(),
+            events=tuple((await connection.execute(_EVENTS.where(audit_events.c.instance_id == instance_id))).all()),
+            tasks=await _task_rows(connection, instance_id),
+        )
+
+
+async def _task_rows(connection: AsyncConnection, instance_id: UUID) -> tuple[dict[str, Any], ...]:
+    rows = await connection.execute(_TASKS.where(tasks.c.instance_id == instance_id))
+    return tuple(dict(row) for row in rows.mappings())
+
+
+_INSTANCE = select(
+    instances.c.id,
+    instances.c.definition_id,
+    instances.c.status,
+    instances.c.started_at,
+    instances.c.ended_at,
+    instances.c.trail_length,
+    instances.c.trail_head,
+    cast(instances.c.state, Text).label("state"),
+)
+_EVENTS = (
+    select(
+        audit_events.c.id,
+        audit_events.c.seq,
+        audit_events.c.type,
+        audit_events.c.at,
+        audit_events.c.canonical,
+        audit_events.c.prev_hash,
+        audit_events.c.hash,
+        audit_personal.c.salt,
+        audit_personal.c.words,
+    )
+    .outerjoin_from(audit_events, audit_personal, audit_personal.c.event_id == audit_events.c.id)
+    .order_by(audit_events.c.seq)
+)
+
+
+class _TaskRow(BaseModel):
+    """A task as its row should be."""
+
+    id: UUID
+    activity: str
+    scope: str
+    unit: str | None
+    round: int
+    status: str
+    candidate_roles: list[str]
+    assignee_id: UUID | None
+    opened_at: AwareDatetime
+    held_since: AwareDatetime
+    closed_at: AwareDatetime | None
+    outcome: str | None
+    performed_by: UUID | None
+    returned_event_id: UUID | None
+
+
+_TASKS = select(*(tasks.c[name] for name in _TaskRow.model_fields))
+
+
+def _faults(stored: _Stored, process: CompiledProcess) -> Iterable[str]:
+    """Everything that does not hold, as sentences."""
+    faults, length, head = check_chain((event.canonical, event.hash) for event in stored.events)
+    yield from (f"event {fault.seq} {fault.what}" for fault in faults)
+    if (length, head) != (stored.row.trail_length, stored.row.trail_head):
+        yield f"the trail ends at event {length}, the instance says {stored.row.trail_length}: events are missing"
+    for event in stored.events:
+        yield from _column_faults(event, stored.row.id)
+    yield from _replay_faults(stored, process)
+
+
+def _column_faults(event: Any, instance_id: UUID) -> Iterable[str]:
+    facts = json.loads(event.canonical)
+    told = {"id": str(event.id), "seq": event.seq, "type": event.type, "prev_hash": event.prev_hash}
+    told["instance_id"] = str(instance_id)
+    for name, value in told.items():
+        if facts.get(name) != value:
+            yield f"event {event.seq}: the column {name} says otherwise than the sealed record"
+    if event.words is not None and not check_personal(facts, event.salt, event.words):
+        yield f"event {event.seq}: the personal words are not those the record committed to"
+
+
+def _replay_faults(stored: _Stored, process: CompiledProcess) -> Iterable[str]:
+    try:
+        replayed = replay(process, [from_record(json.loads(event.canonical)) for event in stored.events])
+    except (TrailContradiction, ValidationError, KeyError) as contradiction:
+        yield f"the trail cannot be replayed: {contradiction}"
+        return
+    state = InstanceState.model_validate_json(stored.row.state)
+    if replayed.state != state:
+        yield "the stored state is not the one the trail leads to"
+    if (stored.row.status, stored.row.started_at, stored.row.ended_at) != (
+        replayed.state.status,
+        replayed.state.started_at,
+        replayed.state.ended_at,
+    ):
+        yield "status, start or end of the instance are not those the trail leads to"
+    expected = [_comparable(task_row(task, process)) for task in replayed.touched]
+    found = [_comparable(row) for row in stored.tasks]
+    if sorted(expected) != sorted(found):
+        yield "the tasks are not those the trail leads to"
+
+
+def _comparable(row: dict[str, Any]) -> str:
+    """A task row as text: moments and ids read the same whether they come from JSON or from a column."""
+    return _TaskRow.model_validate(row).model_dump_json()
+
+
+def _erased(stored: _Stored) -> int:
+    return sum(1 for event in stored.events if event.words is None and "personal" in json.loads(event.canonical))

@@ -1,0 +1,142 @@
+"""The front door: wires the parts of a server together and answers HTTP."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import text
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from app import errors
+from app.database import Database, DatabaseUnavailable
+from app.definitions.catalog import Catalog
+from app.definitions.routes import routes as definitions
+from app.instances.journal import Journal
+from app.instances.routes import routes as instances
+from app.limits import BodyLimit
+from app.settings import Settings
+from app.tasks.routes import routes as tasks
+from engine.errors import Refused
+from engine.mistakes import from_validation
+
+log = logging.getLogger("alur")
+
+
+class Alur(FastAPI):
+    """FastAPI, with an OpenAPI document that tells problems as they are."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        for name in ("HTTPValidationError", "ValidationError"):
+            document["components"]["schemas"].pop(name, None)
+        for path in document["paths"].values():
+            for operation in path.values():
+                _tell_problems_truly(operation)
+        return document
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application over one database address. Opens its pool when it starts and closes it when it stops."""
+    app = Alur(
+        title="Alur",
+        version="1",
+        description="Menjalankan lembar SOP instansi pemerintah. · Runs the SOP sheets of government agencies.",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    for routes in (definitions, instances, tasks):
+        app.include_router(routes)
+    app.add_api_route("/healthz", _alive, include_in_schema=True, tags=["health"])
+    app.add_api_route("/readyz", _ready, include_in_schema=True, tags=["health"], responses=_NOT_READY)
+    app.add_api_route("/problems/{slug}", _problem_page, include_in_schema=False)
+    app.add_middleware(BodyLimit, limit=settings.body_limit)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(DatabaseUnavailable, _unavailable)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _by_status)
+    app.add_exception_handler(Exception, _broken)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    database = Database.of(app.state.settings)
+    app.state.database = database
+    app.state.journal = Journal(database, Catalog(database))
+    try:
+        yield
+    finally:
+        await database.close()
+
+
+async def _alive() -> dict[str, str]:
+    """Whether the process answers at all."""
+    return {"status": "alive"}
+
+
+async def _ready(request: Request) -> Response:
+    """Whether the database answers and holds the tables of this release."""
+    database: Database = request.app.state.database
+    async with database.reading() as connection:
+        revision = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
+    return JSONResponse({"status": "ready", "revision": revision})
+
+
+_NOT_READY: dict[int | str, dict[str, Any]] = {
+    503: {"model": errors.Problem, "content": {errors.PROBLEM: {}}, "description": "The database does not answer"}
+}
+
+
+async def _problem_page(request: Request, slug: str) -> Response:
+    """What a problem type means, in both languages."""
+    for kind, told in errors.KINDS.items():
+        if errors.slug(kind) == slug:
+            meaning = {
+                "type": f"/problems/{slug}",
+                "status": told.status,
+                "title_id": told.title_id,
+                "title_en": told.title_en,
+                "detail_id": told.detail_id,
+                "detail_en": kind.__doc__,
+            }
+            return JSONResponse(meaning)
+    return errors.answer(request, errors.NotFound())
+
+
+async def _refused(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, Refused)  # noqa: S101  registered for nothing else
+    return errors.answer(request, refused)
+
+
+async def _unavailable(request: Request, lost: Exception) -> Response:
+    log.error("database unavailable: %s", lost)
+    return errors.answer(request, errors.Unavailable())
+
+
+async def _invalid(request: Request, invalid: Exception) -> Response:
+    assert isinstance(invalid, RequestValidationError)  # noqa: S101  registered for nothing else
+    return errors.answer(request, errors.RequestInvalid(*from_validation(invalid.errors())))
+
+
+async def _by_status(request: Request, raised: Exception) -> Response:
+    assert isinstance(raised, HTTPException)  # noqa: S101  registered for nothing else
+    kind = {404: errors.NotFound, 405: errors.MethodNotAllowed}.get(raised.status_code, errors.RequestInvalid)
+    return errors.answer(request, kind(), raised.headers)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    log.exception("unexpected error", exc_info=error)
+    return errors.answer(request, errors.InternalError())
+
+
+def _tell_problems_truly(operation: dict[str, Any]) -> None:
+    for status, response in operation.get("responses", {}).items():
+        if int(status) >= 400:
+            response["content"] = {errors.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}

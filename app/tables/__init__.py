@@ -1,0 +1,34 @@
+"""The tables, one a file. Their constraints repeat the rules, so that an impossible row cannot be stored."""
+
+from app.tables.agencies import agencies
+from app.tables.api_keys import api_key_agencies, api_key_officials, api_keys
+from app.tables.audit_events import audit_events, audit_personal
+from app.tables.holders import holders
+from app.tables.idempotency_answers import idempotency_answers
+from app.tables.instances import instances
+from app.tables.metadata import metadata
+from app.tables.officials import officials
+from app.tables.positions import positions
+from app.tables.process_definitions import process_definitions
+from app.tables.role_bindings import role_bindings
+from app.tables.tasks import tasks
+from app.tables.units import units
+
+__all__ = [
+    "agencies",
+    "api_key_agencies",
+    "api_key_officials",
+    "api_keys",
+    "audit_events",
+    "audit_personal",
+    "holders",
+    "idempotency_answers",
+    "instances",
+    "metadata",
+    "officials",
+    "positions",
+    "process_definitions",
+    "role_bindings",
+    "tasks",
+    "units",
+]

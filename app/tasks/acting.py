@@ -1,0 +1,39 @@
+"""What all deeds on a task share: the task must be live, and a refusal says what was there first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from app.errors import Existing
+from app.instances.journal import Held
+from engine.decide import Decision
+from engine.errors import TaskClaimed, TaskClosed
+from engine.state import TaskState
+
+
+@contextmanager
+def acting_on(held: Held) -> Iterator[None]:
+    """Refuse a closed task, and tell who holds one that is already claimed. Raises TaskClosed, TaskClaimed."""
+    closed = held.closed_task
+    if closed is not None:
+        first = Existing(
+            id=str(held.task), outcome=closed.outcome or closed.status, by=_text(closed.by), at=closed.at.isoformat()
+        )
+        raise TaskClosed(status=closed.status, existing=first)
+    try:
+        yield
+    except TaskClaimed as refused:
+        task: TaskState = refused.facts["task"]
+        first = Existing(id=str(task.id), outcome=task.status, by=_text(task.assignee), at=task.held_since.isoformat())
+        raise TaskClaimed(existing=first) from refused
+
+
+def task_in(decision: Decision, task: UUID) -> TaskState:
+    """The task as the decision left it."""
+    return next(touched for touched in decision.tasks if touched.id == task)
+
+
+def _text(official: UUID | None) -> str | None:
+    return str(official) if official else None

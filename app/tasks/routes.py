@@ -1,0 +1,61 @@
+"""Tasks over HTTP: the inbox, one task, and the deeds on it. A step is completed in `complete.py`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.http import CSV, From, Now, Reader, problems
+from app.instances import queries as instances
+from app.instances.door import Door
+from app.paging import Page, respond
+from app.tasks import queries
+from app.tasks.claim import claim, unclaim
+from app.tasks.complete import complete
+from app.tasks.schemas import CompleteAsked, Completed, TaskView
+
+routes = APIRouter(tags=["tasks"])
+
+
+@routes.get("/v1/tasks", response_model=Page[TaskView], responses=CSV | problems(403, 422))
+async def list_tasks(
+    request: Request, door: Door, caller: Reader, now: Now, listing: Annotated[queries.Tasks, Query()]
+) -> Response:
+    """List tasks; `for=me` is the inbox of the official named."""
+    return respond(request, listing, await queries.listed(door.database, door.catalog, caller, listing, now))
+
+
+@routes.get("/v1/instances/{id}/tasks", response_model=Page[TaskView], responses=CSV | problems(403, 404, 422))
+async def list_tasks_of_instance(
+    request: Request, door: Door, caller: Reader, now: Now, id: UUID, listing: Annotated[queries.Tasks, Query()]
+) -> Response:
+    """List every task of an instance, closed ones too."""
+    await instances.one(door.database, door.catalog, caller, id, now)
+    mine = listing.model_copy(update={"instance": str(id)})
+    return respond(request, mine, await queries.listed(door.database, door.catalog, caller, mine, now))
+
+
+@routes.get("/v1/tasks/{id}", response_model=TaskView, responses=problems(403, 404, 422))
+async def read_task(door: Door, caller: Reader, now: Now, id: UUID) -> TaskView:
+    """Look up one task."""
+    return await queries.one(door.database, door.catalog, caller, id, now)
+
+
+@routes.post("/v1/tasks/{id}/claim", response_model=TaskView, responses=problems(400, 403, 404, 409, 422))
+async def claim_task(door: Door, sender: From, id: UUID) -> Response:
+    """Take an open task."""
+    return (await claim(door, sender.ask(""), id)).response()
+
+
+@routes.post("/v1/tasks/{id}/unclaim", response_model=TaskView, responses=problems(400, 403, 404, 409, 422))
+async def unclaim_task(door: Door, sender: From, id: UUID) -> Response:
+    """Give a claimed task back to the other candidates."""
+    return (await unclaim(door, sender.ask(""), id)).response()
+
+
+@routes.post("/v1/tasks/{id}/complete", response_model=Completed, responses=problems(400, 403, 404, 409, 413, 422))
+async def complete_task(door: Door, sender: From, id: UUID, asked: CompleteAsked) -> Response:
+    """Complete a task with an outcome, and open what follows."""
+    return (await complete(door, sender.ask(asked.model_dump_json()), id, asked)).response()

@@ -1,0 +1,198 @@
+"""What is asked of tasks and what is told of them, as JSON."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from app.identity.roster import Candidate
+from app.instances.schemas import Asked, InstanceView
+from app.instances.surroundings import Surroundings
+from engine.commands import Complete, Performer
+from engine.definition import Route, SubStep, TimeLimit
+from engine.state import InstanceState, Output, TaskState, TaskStatus, Text
+
+
+def _a_real_date(document: Output) -> Output:
+    if document.letter_date is not None:
+        date.fromisoformat(document.letter_date)
+    return document
+
+
+Document = Annotated[Output, AfterValidator(_a_real_date)]
+
+
+class CompleteAsked(Asked):
+    """How an activity ended. One output for each printed one on a forward outcome, none on a return."""
+
+    outcome: Annotated[str, Field(max_length=60)] | None = None
+    outputs: Annotated[tuple[Document, ...], Field(max_length=50, strict=False)] = ()
+    attachments: Annotated[tuple[Document, ...], Field(max_length=50, strict=False)] = ()
+    note: Text | None = None
+    reason: Text | None = None
+
+    def command(self, task: UUID, by: Performer) -> Complete:
+        return Complete(
+            by=by,
+            task=task,
+            outcome=self.outcome,
+            outputs=self.outputs,
+            attachments=self.attachments,
+            note=self.note,
+            reason=self.reason,
+        )
+
+
+class MaterialView(BaseModel):
+    """A document that an earlier activity handed over: what the next official must see."""
+
+    name: str
+    url: str | None
+    reference: str | None
+    sha256: str | None
+    letter_date: str | None
+    missing_reason: str | None
+    activity: str
+    round: int
+    by: UUID | None
+    by_name: str | None
+    at: datetime
+
+
+class ReturnedView(BaseModel):
+    """Why the work came back. `from` is the activity that sent it."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+
+    by: UUID | None
+    by_name: str | None
+    at: datetime
+    reason: str | None
+    from_: str = Field(alias="from")
+
+
+class TaskView(BaseModel):
+    """An activity that waits on somebody, or how it ended."""
+
+    id: UUID
+    instance_id: UUID
+    definition: str
+    version: int
+    agency: str
+    period: str | None
+    unit: str | None
+    activity: str
+    number: int
+    name: str
+    round: int
+    status: TaskStatus
+    candidate_roles: list[str]
+    candidates: list[Candidate]
+    assisting_roles: list[str]
+    assignee: UUID | None
+    position: str | None
+    holder: str | None
+    held_since: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+    due_at: datetime | None
+    overdue: bool
+    working_minutes_late: int | None
+    time_limit: TimeLimit | None
+    requirements: list[str]
+    expected_outputs: list[str]
+    outcomes: list[Route]
+    outcome: str | None
+    performed_by: UUID | None
+    sub_steps: list[SubStep]
+    materials: list[MaterialView]
+    returned: ReturnedView | None
+
+    @classmethod
+    def of(cls, task: TaskState, state: InstanceState, around: Surroundings) -> Self:
+        """The view of a task of an instance."""
+        activity = around.process.activity(task.activity)
+        position, holder = around.position_and_holder(task)
+        return cls(
+            id=task.id,
+            instance_id=around.id,
+            definition=around.process.definition.key,
+            version=around.process.version,
+            agency=around.agency,
+            period=around.period,
+            unit=task.unit,
+            activity=task.activity,
+            number=activity.number,
+            name=activity.name,
+            round=task.round,
+            status=task.status,
+            candidate_roles=list(activity.candidate_roles),
+            candidates=_candidates(task, around),
+            assisting_roles=list(activity.assisting_roles),
+            assignee=task.assignee,
+            position=position,
+            holder=holder,
+            held_since=task.held_since,
+            opened_at=task.opened_at,
+            closed_at=task.closed_at,
+            due_at=None,
+            overdue=False,
+            working_minutes_late=None,
+            time_limit=activity.time_limit,
+            requirements=list(activity.requirements),
+            expected_outputs=list(activity.expected_outputs),
+            outcomes=list(activity.routes),
+            outcome=task.outcome,
+            performed_by=task.performed_by,
+            sub_steps=list(activity.sub_steps),
+            materials=_materials(state, around),
+            returned=_returned(task, around),
+        )
+
+
+class Completed(BaseModel):
+    """What completing led to: the task as it ended, where the instance stands, and the tasks that opened."""
+
+    task: TaskView
+    instance: InstanceView
+    opened: list[TaskView]
+
+
+def _candidates(task: TaskState, around: Surroundings) -> list[Candidate]:
+    """Only who may complete it now: nobody once it is closed, the assignee alone while it is claimed."""
+    if not task.status.is_live:
+        return []
+    may = around.roster.candidates(around.process.activity(task.activity).candidate_roles, task.unit)
+    return [one for one in may if task.assignee in (None, one.official)]
+
+
+def _materials(state: InstanceState, around: Surroundings) -> list[MaterialView]:
+    order = {activity.id: activity.number for activity in around.process.definition.activities}
+    return [
+        MaterialView(
+            **output.model_dump(),
+            activity=material.activity,
+            round=material.round,
+            by=material.by,
+            by_name=around.name_of(material.by),
+            at=material.at,
+        )
+        for material in sorted(state.materials, key=lambda one: order[one.activity])
+        for output in material.outputs
+    ]
+
+
+def _returned(task: TaskState, around: Surroundings) -> ReturnedView | None:
+    if task.returned is None:
+        return None
+    back = task.returned
+    return ReturnedView(
+        by=back.by,
+        by_name=around.name_of(back.by),
+        at=back.at,
+        reason=around.reasons.get(back.event),
+        from_=back.activity,
+    )

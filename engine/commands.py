@@ -1,0 +1,105 @@
+"""What somebody may ask of an instance, and in which offices they ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from engine.state import Output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """A position an official holds at the moment of the deed, and the role it may play in this SOP.
+
+    `capacity` is definitif, plt or plh; `acting_for` is the office holder replaced by an acting one,
+    `mandate` the decree that says so. `unit` is null where the role is not bound to a unit.
+    """
+
+    role: str
+    position: str
+    unit: str | None = None
+    capacity: str = "definitif"
+    acting_for: UUID | None = None
+    mandate: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performer:
+    """Who acts: an official with offices, or (official null) the client itself."""
+
+    official: UUID | None = None
+    name: str | None = None
+    offices: tuple[Office, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """How the starting system names the instance, and the letter that ordered it."""
+
+    system: str
+    id: str
+    letter_number: str | None = None
+    letter_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    by: Performer
+    agency: str
+    period: str | None
+    title: str
+    reference: Reference | None = None
+    duplicate_of: UUID | None = None
+    reason: str | None = None
+    input: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    by: Performer
+    task: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclaim:
+    by: Performer
+    task: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complete:
+    by: Performer
+    task: UUID
+    outcome: str | None = None
+    outputs: tuple[Output, ...] = ()
+    attachments: tuple[Output, ...] = ()
+    note: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    by: Performer
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspend:
+    by: Performer
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    by: Performer
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    by: Performer
+    text: str

@@ -1,0 +1,181 @@
+"""The definition of a process: one SOP sheet as a frozen value, the same in YAML, in memory and over REST.
+
+The aliases are the Indonesian keys of the YAML form; a dot in an alias is a group of the sheet
+(`mutu_baku.waktu` stands under `mutu_baku`). Keys are translated, values never: "3 Hari" stays what it is.
+Words follow PermenPANRB 35/2012: kegiatan, pelaksana, mutu baku.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
+"""An identifier inside one SOP: activities, roles, parties, nodes."""
+
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=100)]
+"""An identifier in the whole installation: SOPs and agencies."""
+
+Outcome = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+"""What somebody chooses at the end of an activity."""
+
+Printed = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=r"\S")]
+"""Words as they stand on the sheet, verbatim."""
+
+Lines = Annotated[tuple[Printed, ...], Field(max_length=200)]
+"""A printed list, item by item."""
+
+Readings = Annotated[dict[str, str], Field(max_length=200)]
+"""The cleaned words of printed fields, where they differ."""
+
+Pointers = Annotated[tuple[str, ...], Field(max_length=200)]
+"""Names of fields: `candidate_roles`, `time_limit.unit`, `routes.returned.to`, `warnings[0]`."""
+
+
+class Part(BaseModel):
+    """Anything in a definition: frozen, strict, without keys nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_by_name=True, validate_by_alias=False)
+
+
+class Cycle(StrEnum):
+    """How often the SOP runs."""
+
+    YEARLY = "yearly"
+    SEMESTER = "semester"
+    QUARTERLY = "quarterly"
+    MONTHLY = "monthly"
+    FIVE_YEARLY = "five_yearly"
+    ON_DEMAND = "on_demand"
+
+
+class ActivityKind(StrEnum):
+    """The only two kinds of activity PermenPANRB 35/2012 knows: a box and a diamond."""
+
+    EXECUTION = "execution"
+    DECISION = "decision"
+
+
+class RouteKind(StrEnum):
+    """Whether a route leads on or back."""
+
+    FORWARD = "forward"
+    RETURN = "return"
+
+
+class TimeUnit(StrEnum):
+    """Units of waktu; hours and minutes are working time, days are working days."""
+
+    MINUTES = "minutes"
+    HOURS = "hours"
+    WORKDAYS = "workdays"
+    WEEKS = "weeks"
+    MONTHS = "months"
+
+
+class PrintedDate(Part):
+    """A date of the identity block: the printed text, and what it says (`2023-08-31`, or `2023-03` without a day)."""
+
+    text: Printed = Field(alias="tercetak")
+    date: Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")] | None = Field(
+        default=None, alias="tanggal"
+    )
+
+
+class Identity(Part):
+    """The identity block of the sheet. Null or empty where the sheet prints nothing."""
+
+    number: Printed | None = Field(default=None, alias="nomor")
+    created: PrintedDate | None = Field(default=None, alias="tanggal_pembuatan")
+    revised: PrintedDate | None = Field(default=None, alias="tanggal_revisi")
+    effective: PrintedDate | None = Field(default=None, alias="tanggal_efektif")
+    approved_by: Printed | None = Field(default=None, alias="disahkan_oleh")
+    printed_title: Printed | None = Field(default=None, alias="nama_sop")
+    legal_basis: Lines = Field(default=(), alias="dasar_hukum")
+    qualifications: Lines = Field(default=(), alias="kualifikasi_pelaksana")
+    related: Lines = Field(default=(), alias="keterkaitan")
+    equipment: Lines = Field(default=(), alias="peralatan")
+    warnings: Lines = Field(default=(), alias="peringatan")
+    records: Lines = Field(default=(), alias="pencatatan")
+    readings: Readings = Field(default={}, alias="bacaan")
+    """The cleaned words of a printed field (`warnings[0]`), where they differ."""
+    inferred: Pointers = Field(default=(), alias="disimpulkan")
+
+
+class Role(Part):
+    """A pelaksana column of the sheet."""
+
+    id: Name
+    name: Printed = Field(alias="nama")
+
+
+class Party(Part):
+    """Somebody outside the agency (pihak luar), who holds no task."""
+
+    id: Name
+    name: Printed = Field(alias="nama")
+
+
+class TimeLimit(Part):
+    """The waktu of an activity: the printed text and how it is read. A norm in working time, not a duration."""
+
+    text: Printed = Field(alias="tercetak")
+    amount: int = Field(gt=0, le=10_000, alias="jumlah")
+    unit: TimeUnit = Field(alias="satuan")
+
+
+class SubStep(Part):
+    """A numbered line inside one activity. A checklist, never a task."""
+
+    number: Printed = Field(alias="nomor")
+    name: Printed = Field(alias="uraian")
+
+
+class Route(Part):
+    """Where an outcome leads: an activity, or null at the end."""
+
+    outcome: Outcome = Field(alias="hasil")
+    kind: RouteKind = Field(alias="jenis")
+    to: Name | None = Field(alias="ke")
+
+
+class Activity(Part):
+    """One printed row of the sheet (kegiatan). `name` is the whole printed cell."""
+
+    id: Name
+    number: int = Field(ge=1, le=999, alias="nomor")
+    name: Printed = Field(alias="uraian")
+    kind: ActivityKind = Field(alias="jenis")
+    candidate_roles: tuple[Name, ...] = Field(min_length=1, max_length=50, alias="pelaksana")
+    assisting_roles: tuple[Name, ...] = Field(default=(), max_length=50, alias="pendamping")
+    requirements: Lines = Field(default=(), alias="mutu_baku.kelengkapan")
+    time_limit: TimeLimit | None = Field(default=None, alias="mutu_baku.waktu")
+    output: Printed | None = Field(default=None, alias="mutu_baku.output")
+    remark: Printed | None = Field(default=None, alias="keterangan")
+    sub_steps: tuple[SubStep, ...] = Field(default=(), max_length=200, alias="sub_langkah")
+    routes: tuple[Route, ...] = Field(min_length=1, max_length=20, alias="alur")
+    readings: Readings = Field(default={}, alias="bacaan")
+    """The cleaned words of a printed cell (`name`, `output`), where they differ."""
+    inferred: Pointers = Field(default=(), alias="disimpulkan")
+    """Names of the fields that are not printed but chosen (`candidate_roles`, `routes.returned.to`)."""
+
+    @property
+    def expected_outputs(self) -> tuple[str, ...]:
+        """The printed outputs, each of which needs an entry on a forward outcome."""
+        return (self.output,) if self.output else ()
+
+
+class ProcessDefinition(Part):
+    """One SOP. Which version of its key it is, is known only once it is published."""
+
+    key: Key = Field(alias="kunci")
+    title: Printed = Field(alias="judul")
+    agency: Key = Field(alias="instansi")
+    identity: Identity = Field(default=Identity(), alias="identitas")
+    roles: tuple[Role, ...] = Field(min_length=1, max_length=50, alias="peran")
+    cycle: tuple[Cycle, ...] = Field(min_length=1, max_length=6, alias="siklus")
+    activities: tuple[Activity, ...] = Field(min_length=1, max_length=400, alias="kegiatan")
+    parties: tuple[Party, ...] = Field(default=(), max_length=50, alias="pihak")
+    inferred: Pointers = Field(default=(), alias="disimpulkan")

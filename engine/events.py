@@ -1,0 +1,183 @@
+"""What happened in an instance, one class for each thing that can happen.
+
+An event is written down as one flat record: the fields of the trail, and `data` for what only replay needs.
+Words that may name or describe a person (`personal`) are kept apart from the record, which holds a commitment to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from engine.state import Output, Returned, Value
+
+
+class Event(Value):
+    """Something that happened, when, and by whom. `actor` is null where the client or the engine acted."""
+
+    type: ClassVar[str]
+    in_data: ClassVar[frozenset[str]] = frozenset()
+    personal: ClassVar[frozenset[str]] = frozenset({"actor_name", "reason", "note", "input"})
+
+    id: UUID
+    at: AwareDatetime
+    actor: UUID | None = None
+    actor_name: str | None = None
+    role: str | None = None
+    capacity: str | None = None
+    position: str | None = None
+    acting_for: UUID | None = None
+    mandate: UUID | None = None
+    reason: str | None = None
+    note: str | None = None
+
+
+class InstanceStarted(Event):
+    """A cycle of an SOP began."""
+
+    type = "instance.started"
+    in_data = frozenset(
+        {"agency", "period", "title", "system", "reference", "letter_number", "letter_date", "duplicate_of"}
+    )
+    agency: str
+    period: str | None = None
+    title: str
+    system: str | None = None
+    reference: str | None = None
+    letter_number: str | None = None
+    letter_date: date | None = None
+    duplicate_of: UUID | None = None
+    input: dict[str, Any] | None = None
+
+
+class InstanceCompleted(Event):
+    """The last activity ended and nothing is left open."""
+
+    type = "instance.completed"
+
+
+class InstanceCancelled(Event):
+    """Somebody ended the instance before its end; its live tasks are cancelled with it."""
+
+    type = "instance.cancelled"
+    in_data = frozenset({"tasks"})
+    tasks: tuple[UUID, ...] = ()
+
+
+class InstanceSuspended(Event):
+    """Nothing may move until the instance is resumed."""
+
+    type = "instance.suspended"
+
+
+class InstanceResumed(Event):
+    """A suspended instance goes on where it stood."""
+
+    type = "instance.resumed"
+
+
+class InstanceCommented(Event):
+    """Somebody added a remark to the trail; nothing moved."""
+
+    type = "instance.commented"
+
+
+class StepEvent(Event):
+    """Something that happened to one task."""
+
+    task_id: UUID
+    activity: str
+    unit: str | None = None
+    scope: str
+    round: int
+
+
+class StepOpened(StepEvent):
+    """An activity began to wait on somebody. `due_at` is null while no calendar is laid on it."""
+
+    type = "step.opened"
+    in_data = frozenset({"due_at", "returned"})
+    due_at: AwareDatetime | None = None
+    returned: Returned | None = None
+
+
+class StepClaimed(StepEvent):
+    """An official took the task."""
+
+    type = "step.claimed"
+    assignee: UUID
+
+
+class StepReleased(StepEvent):
+    """The official who had claimed the task gave it back to the other candidates."""
+
+    type = "step.released"
+    assignee: UUID
+
+
+class StepEnded(StepEvent):
+    """An activity ended with an outcome. `from` and `to` are nodes of the flow; `to` is null at the end."""
+
+    in_data = frozenset({"attachments"})
+    outcome: str
+    from_: str = Field(alias="from")
+    to: str | None = None
+    outputs: tuple[Output, ...] = ()
+    attachments: tuple[Output, ...] = ()
+
+
+class StepCompleted(StepEnded):
+    """An activity ended with an outcome that leads on."""
+
+    type = "step.completed"
+
+
+class StepReturned(StepEnded):
+    """An activity ended by sending the work back, with a reason."""
+
+    type = "step.returned"
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.type: kind
+    for kind in (
+        InstanceStarted,
+        InstanceCompleted,
+        InstanceCancelled,
+        InstanceSuspended,
+        InstanceResumed,
+        InstanceCommented,
+        StepOpened,
+        StepClaimed,
+        StepReleased,
+        StepCompleted,
+        StepReturned,
+    )
+}
+"""Every kind of event by its dotted name."""
+
+
+def record(event: Event) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The event as a flat record without personal words, and the personal words. Nulls and empty lists are left out."""
+    written = event.model_dump(mode="json", by_alias=True, exclude_none=True)
+    personal = {name: written.pop(name) for name in event.personal if name in written}
+    said = {name: value for name, value in written.items() if value != []}
+    data = {name: said.pop(name) for name in event.in_data if name in said}
+    return {"type": event.type} | said | ({"data": data} if data else {}), personal
+
+
+def from_record(facts: Mapping[str, Any]) -> Event:
+    """The event that a record was written from, without its personal words.
+
+    Raises KeyError for a type nobody knows and pydantic.ValidationError for a record that no event wrote.
+    """
+    kind = KINDS[facts["type"]]
+    names = {field.alias or name for name, field in kind.model_fields.items()} - kind.in_data
+    in_front = {name: value for name, value in facts.items() if name in names}
+    return kind.model_validate(
+        in_front | {name: value for name, value in facts.get("data", {}).items() if name in kind.in_data}
+    )

@@ -1,0 +1,107 @@
+"""An event, written down as a record and read again."""
+
+from datetime import date
+from uuid import UUID
+
+import pytest
+from pydantic import ValidationError
+
+from engine import decide, events
+from engine.commands import Cancel, Claim, Comment, Performer, Reference, Resume, Suspend, Unclaim
+from engine.events import KINDS, Event, StepEvent, from_record, record
+from tests.factories import Run, a_performer, a_start, an_office, an_output
+
+
+def every_kind_of_event() -> list[Event]:
+    letter = Reference(system="e-sakip", id="L-26", letter_number="800/12", letter_date=date(2026, 1, 5))
+    by = a_performer("sekretaris", name="Ani")
+    start = a_start(by=by, reference=letter, duplicate_of=UUID(int=7), reason="Ulang", input={"pagu": 5})
+    run = Run(start=start)
+    acting = an_office("kepala_dinas", capacity="plt", acting_for=UUID(int=5), mandate=UUID(int=6))
+    run.do(decide.claim, Claim(by=a_performer(name="Ida", offices=(acting,)), task=run.task.id))
+    run.do(decide.unclaim, Unclaim(by=a_performer(name="Ida", offices=(acting,)), task=run.task.id))
+    run.complete(attachments=(an_output("Foto", sha256="a" * 64),), note="Segera")
+    run.until("periksa_draf").complete("returned", attachments=(an_output("Coretan"),))
+    run.do(decide.suspend, Suspend(by=by, reason="Audit"))
+    run.do(decide.resume, Resume(by=by, reason="Selesai"))
+    run.do(decide.comment, Comment(by=Performer(), text="Baik"))
+    cancelled = Run()
+    cancelled.do(decide.cancel, Cancel(by=by, reason="Keliru"))
+    return [*run.to_the_end().events, *cancelled.events]
+
+
+EVERY = every_kind_of_event()
+
+
+def without_words(event: Event) -> Event:
+    return event.model_copy(update={name: None for name in event.personal if name in type(event).model_fields})
+
+
+def test_the_example_has_every_kind_of_event():
+    assert {event.type for event in EVERY} == set(KINDS)
+
+
+def test_every_event_that_can_happen_has_its_name_in_the_list():
+    def leaves(kind):
+        return [leaf for sub in kind.__subclasses__() for leaf in leaves(sub)] or [kind]
+
+    named = {kind for kind in leaves(Event) if kind.__module__ == events.__name__}
+    assert named == set(KINDS.values())
+    assert all(name == kind.type for name, kind in KINDS.items())
+
+
+@pytest.mark.parametrize("event", EVERY, ids=lambda event: event.type)
+def test_a_record_gives_back_the_event_without_its_personal_words(event):
+    facts, _ = record(event)
+    assert from_record(facts) == without_words(event)
+
+
+@pytest.mark.parametrize("event", EVERY, ids=lambda event: event.type)
+def test_personal_words_stand_apart_and_nothing_is_lost_between(event):
+    facts, personal = record(event)
+    assert not event.personal & (facts.keys() | facts.get("data", {}).keys())
+    said = {name: value for name in event.personal if (value := getattr(event, name, None)) is not None}
+    assert personal == said
+
+
+@pytest.mark.parametrize("event", EVERY, ids=lambda event: event.type)
+def test_nulls_and_empty_lists_are_left_out(event):
+    facts, _ = record(event)
+    for group in (facts, facts.get("data", {})):
+        assert not [name for name, value in group.items() if value is None or value == []]
+
+
+def test_nulls_that_a_client_sent_along_stay():
+    sent = {"catatan": None, "daftar": [], "dalam": {"kosong": None}}
+    assert record(Run(start=a_start(input=sent)).events[0])[1] == {"input": sent}
+
+
+def test_the_fields_of_the_trail_stand_in_front_and_what_only_replay_needs_in_data():
+    facts, _ = record(next(event for event in EVERY if event.type == "step.returned"))
+    assert {"type", "id", "at", "actor", "role", "position", "capacity", "activity", "round", "from", "to"} <= set(
+        facts
+    )
+    assert set(facts["data"]) == {"attachments"}
+
+
+def test_refuses_a_record_of_a_type_nobody_knows():
+    with pytest.raises(KeyError):
+        from_record({"type": "step.invented"})
+
+
+def test_refuses_a_record_that_lacks_what_its_event_needs():
+    facts, _ = record(next(event for event in EVERY if isinstance(event, StepEvent)))
+    with pytest.raises(ValidationError):
+        from_record({name: value for name, value in facts.items() if name != "task_id"})
+
+
+def test_refuses_a_record_whose_time_has_no_zone():
+    facts, _ = record(EVERY[0])
+    with pytest.raises(ValidationError):
+        from_record(facts | {"at": "2026-03-02T08:00:00"})
+
+
+def test_data_cannot_speak_for_the_fields_in_front():
+    facts, _ = record(next(event for event in EVERY if event.type == "step.returned"))
+    forged = facts | {"data": facts["data"] | {"activity": "kirim", "outcome": "approved"}}
+    assert from_record(forged) == from_record(facts)

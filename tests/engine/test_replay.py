@@ -1,0 +1,578 @@
+"""What was decided can be decided again from the trail alone, and nothing else can.
+
+Whoever could rewrite a whole trail with fresh hashes would still have to tell a story that the compiled machine allows,
+and that ends where the instance stands.
+"""
+
+import json
+import re
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from engine import decide
+from engine.commands import Cancel, Claim, Comment, Complete, Performer, Resume, Suspend, Unclaim
+from engine.compiler import CompiledProcess
+from engine.definition import ActivityKind, RouteKind
+from engine.errors import Refused, TrailContradiction
+from engine.events import Event, InstanceCompleted, from_record, record
+from engine.evolve import Evolved, replay
+from engine.state import InstanceState, InstanceStatus
+from engine.trail import GENESIS, SALT_BYTES, Chapter, canonical_json, check_chain, digest, seal
+from tests.factories import Run, a_performer, a_process, an_activity, an_output, back, forward
+
+CHAPTER = Chapter(instance_id=UUID(int=42), definition="sop-uji", version=1)
+ROLES = ("camat", "lurah", "staf")
+NAMES = tuple("abcdef")
+
+
+# Small SOPs, whole or odd
+
+
+@st.composite
+def processes(draw: st.DrawFn) -> CompiledProcess:
+    """Up to six activities: on to the next one or the end, now and then a jump, decisions that return to any earlier."""
+    names = NAMES[: draw(st.integers(1, len(NAMES)))]
+    activities = []
+    for place, name in enumerate(names):
+        later = [*names[place + 1 :], None]
+        routes = [forward(draw(st.sampled_from(later[:2])), "completed")]
+        if draw(st.booleans()):
+            routes.append(back(draw(st.sampled_from(names[: place + 1])), "returned"))
+        if draw(st.integers(0, 3)) == 0:
+            routes.append(forward(draw(st.sampled_from((*names, None))), "lompat"))
+        activities.append(
+            an_activity(
+                name,
+                *routes,
+                kind=ActivityKind.EXECUTION if len(routes) == 1 else ActivityKind.DECISION,
+                candidate_roles=tuple(draw(st.lists(st.sampled_from(ROLES), min_size=1, max_size=2, unique=True))),
+                output=draw(st.none() | st.just(f"Output {name}")),
+            )
+        )
+    return a_process(*activities)
+
+
+# Commands, allowed and forbidden
+
+
+PEOPLE = st.sampled_from(
+    [
+        *(a_performer(role, name=f"{role} {which}") for role in ROLES for which in "xy"),
+        a_performer("camat", "lurah", capacity="plt", acting_for=UUID(int=5), mandate=UUID(int=6), name="Plt"),
+        a_performer(name="Tamu"),
+        Performer(),
+    ]
+)
+REASONS = st.sampled_from([None, "", "Perbaiki tabel", "Ulangi"])
+PAPERS = st.lists(
+    st.builds(an_output, reference=st.just("R")) | st.builds(an_output, missing_reason=st.just("Belum ada")), max_size=2
+).map(tuple)
+TASKS = st.sampled_from(["live", "live", "live", "closed", "unknown"])
+OUTCOMES = st.sampled_from([None, "completed", "returned", "lompat", "mustahil"])
+
+
+def wild(kind: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
+    """A command of this kind that may be forbidden for any reason."""
+    fields: dict[str, Any] = {"by": PEOPLE}
+    if kind in ("claim", "unclaim", "complete"):
+        fields |= {"task": TASKS}
+    if kind == "complete":
+        fields |= {"outcome": OUTCOMES, "outputs": PAPERS, "attachments": PAPERS, "reason": REASONS, "note": REASONS}
+    if kind in ("cancel", "suspend", "resume"):
+        fields |= {"reason": st.just("Perintah")}
+    if kind == "comment":
+        fields |= {"text": st.just("Catatan")}
+    return st.tuples(st.just(kind), st.fixed_dictionaries(fields))
+
+
+# two thirds right moves of the holder, or the trails would stay short
+MOVES = st.lists(
+    st.one_of(
+        *[st.tuples(st.just("right"), st.integers(0, 2))] * 6,
+        wild("complete"),
+        wild("claim"),
+        wild("unclaim"),
+        wild("suspend"),
+        wild("resume"),
+        st.tuples(st.just("resume"), st.just({"by": Performer(), "reason": "Lanjut"})),
+        wild("comment"),
+        st.integers(0, 9).flatmap(lambda chance: wild("cancel" if chance == 0 else "comment")),
+    ),
+    max_size=25,
+)
+
+DEEDS = {
+    "claim": (decide.claim, Claim),
+    "unclaim": (decide.unclaim, Unclaim),
+    "complete": (decide.complete, Complete),
+    "cancel": (decide.cancel, Cancel),
+    "suspend": (decide.suspend, Suspend),
+    "resume": (decide.resume, Resume),
+    "comment": (decide.comment, Comment),
+}
+
+
+def attempt(run: Run, move: tuple[str, Any]) -> bool:
+    """Try one move. Whether it was allowed."""
+    kind, given = move
+    try:
+        if kind == "right":
+            _the_right_thing(run, given)
+            return True
+        if "task" in given:
+            given = given | {"task": _task(run, given["task"])}
+        deed, command = DEEDS[kind]
+        run.do(deed, command(**given))
+    except Refused:
+        return False
+    return True
+
+
+def _the_right_thing(run: Run, choice: int) -> None:
+    if not run.state.tasks:
+        raise Refused
+    route = run.activity.routes[choice % len(run.activity.routes)]
+    holders = [a_performer(*ROLES, name=f"{role} {which}") for role in ROLES for which in "xy"]
+    holder = next((one for one in holders if one.official == run.task.assignee), run.candidate())
+    run.complete(route.outcome, by=holder)
+
+
+def _task(run: Run, which: str) -> UUID:
+    closed = [task.id for task in run.tasks.values() if not task.status.is_live]
+    live = [task.id for task in run.state.tasks]
+    return ({"live": live, "closed": closed, "unknown": []}[which] or [UUID(int=10**6)])[-1]
+
+
+def a_run(process: CompiledProcess, moves: list[tuple[str, Any]]) -> Run:
+    run = Run(process)
+    for move in moves:
+        attempt(run, move)
+    return run
+
+
+# The trail as it is stored
+
+
+def stored(events: list[Event]) -> list[str]:
+    return [
+        one.canonical
+        for one in seal(((event, bytes(SALT_BYTES)) for event in events), CHAPTER, None, length=0, head=GENESIS)
+    ]
+
+
+def read(texts: list[str]) -> list[Event]:
+    return [from_record(json.loads(text)) for text in texts]
+
+
+def retold(process: CompiledProcess, texts: list[str]) -> Evolved | None:
+    """Where a trail leads; nothing if it tells what cannot have happened."""
+    try:
+        return replay(process, read(texts))
+    except (TrailContradiction, KeyError, ValidationError) as contradiction:
+        note(str(contradiction))
+        return None
+
+
+def leads_to(run: Run, told: Evolved | None) -> bool:
+    return told is not None and told.state == run.state and told.touched == tuple(run.tasks.values())
+
+
+composed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@composed
+@given(processes(), MOVES)
+def test_the_trail_alone_leads_to_the_decided_state_and_tasks(process, moves):
+    run = a_run(process, moves)
+    assert leads_to(run, replay(process, read(stored(run.events))))
+
+
+@composed
+@given(processes(), MOVES)
+def test_one_task_waits_where_the_token_rests_and_none_after_the_end(process, moves):
+    run = Run(process)
+    for move in (("comment", {"by": Performer(), "text": "Mulai"}), *moves):
+        attempt(run, move)
+        state = run.state
+        assert len({event.id for event in run.events} | run.tasks.keys()) == len(run.events) + len(run.tasks)
+        assert {task.id for task in run.tasks.values() if task.status.is_live} == {task.id for task in state.tasks}
+        assert (state.suspended_at is not None) == (state.status is InstanceStatus.SUSPENDED)
+        assert (state.ended_at is not None) == state.status.is_over == (not state.tasks)
+        if not state.status.is_over:
+            assert run.task.activity == state.root.node
+            assert run.task.round == state.rounds[run.task.activity]
+        assert set(state.done) <= {activity.id for activity in process.definition.activities}
+        assert sum(state.rounds.values()) == len(run.tasks)
+
+
+@composed
+@given(processes(), MOVES)
+def test_a_refused_command_changes_nothing(process, moves):
+    run = Run(process)
+    for move in moves:
+        before = (run.state.model_dump_json(), len(run.events), dict(run.tasks), run.now)
+        if not attempt(run, move):
+            assert (run.state.model_dump_json(), len(run.events), run.tasks, run.now) == before
+
+
+@composed
+@given(processes(), MOVES)
+def test_who_closed_a_task_held_a_role_of_it_and_had_claimed_it(process, moves):
+    run = a_run(process, moves)
+    holder: dict[UUID, UUID] = {}
+    for event in run.events:
+        if event.type == "step.claimed":
+            assert event.task_id not in holder
+            holder[event.task_id] = event.actor
+        elif event.type == "step.released":
+            assert holder.pop(event.task_id) == event.actor
+        elif event.type in ("step.completed", "step.returned"):
+            activity = process.activity(event.activity)
+            route = process.route(activity, event.outcome)
+            assert event.role in activity.candidate_roles
+            assert holder[event.task_id] == event.actor
+            assert (event.type == "step.returned") == (route.kind is RouteKind.RETURN)
+            assert bool(event.reason) or event.type == "step.completed"
+            assert len(event.outputs) == (len(activity.expected_outputs) if event.type == "step.completed" else 0)
+
+
+@composed
+@given(processes(), MOVES)
+def test_the_state_can_be_stored_as_json_between_any_two_commands(process, moves):
+    run = Run(process)
+    for move in moves:
+        run.state = InstanceState.model_validate_json(run.state.model_dump_json())
+        attempt(run, move)
+    assert leads_to(run, replay(process, read(stored(run.events))))
+
+
+# Tampering
+
+
+def rechained(texts: list[str]) -> list[tuple[str, str]]:
+    """The forger's best: the same records, numbered and chained anew."""
+    head, chain = GENESIS, []
+    for seq, text in enumerate(texts, start=1):
+        renewed = canonical_json(json.loads(text) | {"seq": seq, "prev_hash": head})
+        head = digest(renewed)
+        chain.append((renewed, head))
+    return chain
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    if isinstance(value, dict):
+        return [leaf for name in value for leaf in leaves(value[name], (*path, name))]
+    if isinstance(value, list):
+        return [leaf for place, item in enumerate(value) for leaf in leaves(item, (*path, place))]
+    return [path]
+
+
+def altered(text: str, path: tuple[Any, ...]) -> str:
+    facts = json.loads(text)
+    group = facts
+    for step in path[:-1]:
+        group = group[step]
+    group[path[-1]] = another(group[path[-1]])
+    return canonical_json(facts)
+
+
+def another(value: Any) -> Any:
+    """Another value of the same form: identities and times stay identities and times."""
+    if isinstance(value, int):
+        return value + 1
+    if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value):
+        return str(UUID(int=UUID(value).int ^ 1))
+    return value.replace("2026-", "2027-") if value.startswith("2026-") else f"{value}x"
+
+
+@st.composite
+def tampered(draw: st.DrawFn) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The chain of a run, and the chain after one thing was done to it."""
+    run = a_run(draw(processes()), draw(MOVES))
+    chain = rechained(stored(run.events))
+    forged = list(chain)
+    at = draw(st.integers(0, len(chain) - 1))
+    text, hashed = chain[at]
+    what = draw(
+        st.sampled_from(["edit", "hash", "swap", "delete", "insert", "cut head", "cut tail", "edit and rechain"])
+    )
+    note(f"{what} at {at}")
+    if what == "edit":
+        forged[at] = (altered(text, draw(st.sampled_from(leaves(json.loads(text))))), hashed)
+    elif what == "hash":
+        forged[at] = (text, digest(hashed))
+    elif what == "swap":
+        other = draw(st.integers(0, len(chain) - 1).filter(lambda one: one != at))
+        forged[at], forged[other] = forged[other], forged[at]
+    elif what == "delete":
+        del forged[at]
+    elif what == "insert":
+        forged.insert(draw(st.integers(0, len(chain))), (text, hashed))
+    elif what == "cut head":
+        forged = forged[at + 1 :]
+    elif what == "cut tail":
+        forged = forged[:at]
+    else:
+        texts = [one for one, _ in chain]
+        meant = [leaf for leaf in leaves(json.loads(text)) if leaf[0] not in ("seq", "prev_hash")]
+        texts[at] = altered(text, draw(st.sampled_from(meant)))
+        forged = rechained(texts)
+    return chain, forged
+
+
+@composed
+@given(tampered())
+def test_no_single_tampering_goes_unseen(case):
+    chain, forged = case
+    assert check_chain(chain) == ([], len(chain), chain[-1][1])
+    faults, length, head = check_chain(forged)
+    assert faults or (length, head) != (len(chain), chain[-1][1])
+    if not faults:
+        note("only the length and the head tell")
+
+
+@composed
+@given(processes(), MOVES, st.data())
+def test_a_rechained_trail_cannot_leave_out_what_moved_the_instance(process, moves, data):
+    run = a_run(process, moves)
+    texts = stored(run.events)
+    at = data.draw(st.integers(0, len(texts) - 1))
+    left_out = run.events[at]
+    told = retold(process, texts[:at] + texts[at + 1 :])
+    assert leads_to(run, told) == (left_out.type == "instance.commented")
+
+
+@composed
+@given(processes(), MOVES, st.data())
+def test_a_rechained_trail_cannot_tell_an_event_twice(process, moves, data):
+    run = a_run(process, moves)
+    texts = stored(run.events)
+    at = data.draw(st.integers(0, len(texts) - 1))
+    to = data.draw(st.integers(0, len(texts)))
+    told = retold(process, [*texts[:to], texts[at], *texts[to:]])
+    assert leads_to(run, told) == (run.events[at].type == "instance.commented" and to > 0)
+
+
+@composed
+@given(processes(), MOVES, st.data())
+def test_a_rechained_trail_cannot_change_what_replay_lives_on(process, moves, data):
+    """Everything the state is made of, everywhere it is said."""
+    run = a_run(process, moves)
+    texts = stored(run.events)
+    at = data.draw(st.integers(0, len(texts) - 1))
+    lived_on = {"type", "task_id", "activity", "scope", "round", "outcome", "from", "to", "assignee", "outputs", "data"}
+    facts = json.loads(texts[at])
+    if facts["type"] == "instance.started":
+        lived_on = {"type", "at"}
+    elif facts["type"] in ("step.opened", "step.completed", "step.returned"):
+        lived_on |= {"at"}
+    elif facts["type"] == "step.claimed":
+        lived_on |= {"actor"}
+    paths = [path for path in leaves(facts) if path[0] in lived_on]
+    texts[at] = altered(texts[at], data.draw(st.sampled_from(paths)))
+    assert not leads_to(run, retold(process, texts))
+
+
+# Stories that contradict themselves, one by one
+
+
+@pytest.fixture
+def told() -> Run:
+    """Claimed, given back, completed, suspended, resumed, returned, and on to the end."""
+    run = Run()
+    run.claim()
+    run.do(decide.unclaim, Unclaim(by=run.candidate(), task=run.task.id))
+    run.until("periksa_draf")
+    run.do(decide.suspend, Suspend(by=Performer(), reason="Audit"))
+    run.do(decide.resume, Resume(by=Performer(), reason="Selesai"))
+    run.complete("returned")
+    return run.to_the_end()
+
+
+def place(run: Run, type_: str, activity: str | None = None) -> int:
+    return next(
+        at
+        for at, event in enumerate(run.events)
+        if event.type == type_ and activity in (None, getattr(event, "activity", None))
+    )
+
+
+def contradicts(run: Run, events: list[Event]) -> bool:
+    try:
+        replay(run.process, events)
+    except TrailContradiction:
+        return True
+    return False
+
+
+def with_fields(run: Run, at: int, **fields: Any) -> list[Event]:
+    return [*run.events[:at], run.events[at].model_copy(update=fields), *run.events[at + 1 :]]
+
+
+def test_the_honest_story_does_not_contradict_itself(told):
+    assert not contradicts(told, told.events)
+
+
+def test_an_empty_trail_is_no_story():
+    with pytest.raises(TrailContradiction, match="empty"):
+        replay(a_process(), [])
+
+
+def test_nothing_happens_before_the_start(told):
+    assert contradicts(told, told.events[1:])
+
+
+def test_nothing_starts_twice(told):
+    assert contradicts(told, [told.events[0], *told.events])
+
+
+STEP = ("step.completed", "susun_draf")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"to": "kirim"},
+        {"to": None},
+        {"from_": "disposisi"},
+        {"outcome": "approved"},
+        {"outcome": ">started"},
+        {"activity": "periksa_draf"},
+        {"round": 2},
+        {"scope": "cabang"},
+        {"unit": "anggaran"},
+        {"task_id": UUID(int=404)},
+        {"actor": UUID(int=404)},
+        {"actor": None},
+    ],
+    ids=str,
+)
+def test_a_completion_that_could_not_be_is_seen(told, fields):
+    assert contradicts(told, with_fields(told, place(told, *STEP), **fields))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"activity": "kirim"},
+        {"round": 2},
+        {"round": 0},
+        {"scope": "cabang"},
+    ],
+    ids=str,
+)
+def test_an_opening_that_could_not_be_is_seen(told, fields):
+    assert contradicts(told, with_fields(told, place(told, "step.opened", "susun_draf"), **fields))
+
+
+def test_a_task_is_not_opened_under_the_identity_of_an_earlier_one(told):
+    first = told.events[place(told, "step.opened")].task_id
+    at = place(told, "step.opened", "susun_draf")
+    new = told.events[at].task_id
+    swapped = [
+        event.model_copy(update={"task_id": first}) if getattr(event, "task_id", None) == new else event
+        for event in told.events
+    ]
+    assert contradicts(told, swapped)
+
+
+def test_a_return_cannot_be_told_as_a_completion(told):
+    at = place(told, "step.returned")
+    facts, _ = record(told.events[at])
+    assert contradicts(
+        told, [*told.events[:at], from_record(facts | {"type": "step.completed"}), *told.events[at + 1 :]]
+    )
+
+
+def test_a_completion_cannot_be_told_as_a_return(told):
+    at = place(told, *STEP)
+    facts, _ = record(told.events[at])
+    assert contradicts(
+        told, [*told.events[:at], from_record(facts | {"type": "step.returned"}), *told.events[at + 1 :]]
+    )
+
+
+def test_nobody_claims_in_anothers_name(told):
+    at = place(told, "step.claimed")
+    assert contradicts(told, with_fields(told, at, actor=UUID(int=404)))
+
+
+def test_nobody_claims_what_is_claimed(told):
+    at = place(told, "step.claimed")
+    assert contradicts(told, [*told.events[: at + 1], *told.events[at:]])
+
+
+def test_nobody_gives_back_what_another_holds(told):
+    at = place(told, "step.released")
+    assert contradicts(told, with_fields(told, at, actor=UUID(int=404)))
+    assert contradicts(told, with_fields(told, at, assignee=UUID(int=404)))
+
+
+def test_nobody_completes_what_nobody_holds(told):
+    at = place(told, "step.completed")
+    assert told.events[at - 1].type == "step.claimed"
+    assert contradicts(told, [*told.events[: at - 1], *told.events[at:]])
+
+
+def test_no_step_is_taken_while_suspended(told):
+    suspended, resumed = place(told, "instance.suspended"), place(told, "instance.resumed")
+    without_resuming = [*told.events[:resumed], *told.events[resumed + 1 :]]
+    assert contradicts(told, without_resuming)
+    assert contradicts(told, [*told.events[: suspended + 1], told.events[suspended]])
+
+
+def test_nothing_is_resumed_that_was_not_suspended(told):
+    at = place(told, "instance.suspended")
+    assert contradicts(told, [*told.events[:at], *told.events[at + 1 :]])
+
+
+def test_nothing_ends_before_the_end_is_reached(told):
+    at = place(told, *STEP)
+    assert contradicts(told, [*told.events[: at + 2], told.events[-1]])
+
+
+def test_nothing_but_a_comment_follows_the_end(told):
+    last = told.events[-1]
+    assert isinstance(last, InstanceCompleted)
+    told.do(decide.comment, Comment(by=Performer(), text="Arsip"))
+    assert not contradicts(told, told.events)
+    opened = told.events[place(told, "step.opened")]
+    for event in (
+        last,
+        told.events[0],
+        opened.model_copy(update={"activity": told.state.root.node, "task_id": UUID(int=404)}),
+        told.events[place(told, "instance.suspended")],
+        told.events[place(told, "step.claimed")],
+    ):
+        assert contradicts(told, [*told.events, event])
+
+
+def test_nothing_is_opened_again_in_a_cancelled_instance():
+    run = Run()
+    opened = run.events[-1]
+    run.do(decide.cancel, Cancel(by=Performer(), reason="Keliru"))
+    again = opened.model_copy(update={"task_id": UUID(int=404), "round": 2})
+    assert contradicts(run, [*run.events, again])
+
+
+@pytest.mark.parametrize("tasks", [(), (UUID(int=404),)])
+def test_a_cancellation_names_the_tasks_that_were_live(tasks):
+    run = Run()
+    run.do(decide.cancel, Cancel(by=Performer(), reason="Keliru"))
+    assert contradicts(run, [*run.events[:-1], run.events[-1].model_copy(update={"tasks": tasks})])
+
+
+def test_the_trail_of_one_version_is_not_a_story_of_another(told):
+    other = a_process(*(one for one in told.process.definition.activities if one.id != "bentuk_tim"), version=2)
+    with pytest.raises(TrailContradiction):
+        replay(other, told.events)
+
+
+def test_a_trail_without_personal_words_leads_to_the_same_state(told):
+    assert leads_to(told, replay(told.process, read(stored(told.events))))
+    assert leads_to(told, replay(told.process, told.events))
