@@ -62,7 +62,8 @@ class TestTheWayForward:
         first = run.task.id
         decision = run.complete()
         assert run.task.activity == run.state.root.node == "bentuk_tim"
-        assert (run.task.status, run.task.round, run.task.opened_at) == (TaskStatus.OPEN, 1, run.now)
+        assert (run.task.status, run.task.round) == (TaskStatus.OPEN, 1)
+        assert run.task.opened_at == run.task.held_since == run.now
         assert [task.id for task in decision.tasks] == [first, run.task.id]
 
     def test_the_closed_task_says_who_did_it_when_and_how_it_ended(self, run):

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from engine import decide, events
 from engine.commands import Cancel, Claim, Comment, Performer, Reference, Resume, Suspend, Unclaim
+from engine.definition import Cycle
 from engine.events import KINDS, Event, StepEvent, from_record, record
-from tests.factories import Run, a_performer, a_start, an_office, an_output
+from tests.factories import Run, a_performer, a_process, a_start, an_office, an_output
 
 
 def every_kind_of_event() -> list[Event]:
@@ -99,6 +100,18 @@ def test_refuses_a_record_whose_time_has_no_zone():
     facts, _ = record(EVERY[0])
     with pytest.raises(ValidationError):
         from_record(facts | {"at": "2026-03-02T08:00:00"})
+
+
+def test_a_record_without_a_period_gives_back_its_event():
+    run = Run(a_process(cycle=(Cycle.ON_DEMAND,)), a_start(period=None))
+    facts, _ = record(run.events[0])
+    assert from_record(facts) == without_words(run.events[0])
+
+
+def test_what_belongs_into_data_is_not_heard_in_front():
+    facts, _ = record(next(event for event in EVERY if event.type == "step.returned"))
+    moved = {name: value for name, value in facts.items() if name != "data"} | facts["data"]
+    assert from_record(moved).attachments == ()
 
 
 def test_data_cannot_speak_for_the_fields_in_front():

@@ -19,7 +19,7 @@ from engine.commands import Cancel, Claim, Comment, Complete, Performer, Resume,
 from engine.compiler import CompiledProcess
 from engine.definition import ActivityKind, RouteKind
 from engine.errors import Refused, TrailContradiction
-from engine.events import Event, InstanceCompleted, from_record, record
+from engine.events import Event, InstanceCancelled, InstanceCompleted, from_record, record
 from engine.evolve import Evolved, replay
 from engine.state import InstanceState, InstanceStatus
 from engine.trail import GENESIS, SALT_BYTES, Chapter, canonical_json, check_chain, digest, seal
@@ -90,19 +90,21 @@ def wild(kind: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
     return st.tuples(st.just(kind), st.fixed_dictionaries(fields))
 
 
-# two thirds right moves of the holder, or the trails would stay short
+# mostly right moves of the holder, and a way out of every suspension, or the trails would stay short
+KINDS = (
+    ["right"] * 14 + ["go on"] * 5 + ["complete", "claim", "unclaim"] * 2 + ["suspend", "resume", "comment", "cancel"]
+)
 MOVES = st.lists(
-    st.one_of(
-        *[st.tuples(st.just("right"), st.integers(0, 2))] * 6,
-        wild("complete"),
-        wild("claim"),
-        wild("unclaim"),
-        wild("suspend"),
-        wild("resume"),
-        st.tuples(st.just("resume"), st.just({"by": Performer(), "reason": "Lanjut"})),
-        wild("comment"),
-        st.integers(0, 9).flatmap(lambda chance: wild("cancel" if chance == 0 else "comment")),
+    st.sampled_from(KINDS).flatmap(
+        lambda kind: (
+            {
+                "right": st.tuples(st.just("right"), st.integers(0, 2)),
+                "go on": st.just(("resume", {"by": Performer(), "reason": "Lanjut"})),
+            }.get(kind)
+            or wild(kind)
+        )
     ),
+    min_size=6,
     max_size=25,
 )
 
@@ -470,6 +472,24 @@ def test_an_opening_that_could_not_be_is_seen(told, fields):
     assert contradicts(told, with_fields(told, place(told, "step.opened", "susun_draf"), **fields))
 
 
+@pytest.mark.parametrize("fields", [{"round": 2}, {"round": 0}, {"activity": "kirim"}, {"scope": "cabang"}], ids=str)
+def test_an_opening_that_could_not_be_is_seen_at_once(told, fields):
+    at = place(told, "step.opened", "susun_draf")
+    assert contradicts(told, with_fields(told, at, **fields)[: at + 1])
+
+
+def test_a_token_waits_on_one_task_only(told):
+    at = place(told, "step.opened", "susun_draf")
+    second = told.events[at].model_copy(update={"task_id": UUID(int=404), "round": 2})
+    assert contradicts(told, [*told.events[: at + 1], second])
+
+
+def test_the_end_is_nothing_to_wait_on(told):
+    opened = told.events[place(told, "step.opened")]
+    at_the_end = opened.model_copy(update={"activity": told.state.root.node, "task_id": UUID(int=404)})
+    assert contradicts(told, [*told.events[:-1], at_the_end])
+
+
 def test_a_task_is_not_opened_under_the_identity_of_an_earlier_one(told):
     first = told.events[place(told, "step.opened")].task_id
     at = place(told, "step.opened", "susun_draf")
@@ -517,6 +537,8 @@ def test_nobody_completes_what_nobody_holds(told):
     at = place(told, "step.completed")
     assert told.events[at - 1].type == "step.claimed"
     assert contradicts(told, [*told.events[: at - 1], *told.events[at:]])
+    by_nobody = told.events[at].model_copy(update={"actor": None})
+    assert contradicts(told, [*told.events[: at - 1], by_nobody])
 
 
 def test_no_step_is_taken_while_suspended(told):
@@ -542,12 +564,14 @@ def test_nothing_but_a_comment_follows_the_end(told):
     told.do(decide.comment, Comment(by=Performer(), text="Arsip"))
     assert not contradicts(told, told.events)
     opened = told.events[place(told, "step.opened")]
+    cancelled = InstanceCancelled(id=UUID(int=405), at=told.now)
     for event in (
         last,
         told.events[0],
         opened.model_copy(update={"activity": told.state.root.node, "task_id": UUID(int=404)}),
         told.events[place(told, "instance.suspended")],
         told.events[place(told, "step.claimed")],
+        cancelled,
     ):
         assert contradicts(told, [*told.events, event])
 
