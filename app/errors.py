@@ -279,12 +279,8 @@ def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None
         errors=[_view(mistake, english) for mistake in refused.errors],
         existing=refused.facts.get("existing"),
     )
-    return JSONResponse(
-        problem.model_dump(exclude_none=refused.facts.get("existing") is None),
-        kind.status,
-        headers=_headers(kind.status) | dict(headers or {}),
-        media_type=PROBLEM,
-    )
+    told = problem.model_dump(exclude=None if problem.existing else {"existing"})
+    return JSONResponse(told, kind.status, headers=_headers(kind.status) | dict(headers or {}), media_type=PROBLEM)
 
 
 def prefers_english(accept_language: str) -> bool:

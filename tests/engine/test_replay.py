@@ -35,8 +35,8 @@ NAMES = tuple("abcdef")
 
 @st.composite
 def processes(draw: st.DrawFn) -> CompiledProcess:
-    """Up to six activities: on to the next one or the end, now and then a jump, decisions that return to any earlier."""
-    names = NAMES[: draw(st.integers(1, len(NAMES)))]
+    """Up to six activities: on to the next one or the end, now and then a jump, decisions that go back."""
+    names = NAMES[: draw(st.sampled_from([1, 2, 3, 4, 5, 6, 6, 6]))]
     activities = []
     for place, name in enumerate(names):
         later = [*names[place + 1 :], None]
@@ -90,23 +90,18 @@ def wild(kind: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
     return st.tuples(st.just(kind), st.fixed_dictionaries(fields))
 
 
+def a_move(kind: str) -> st.SearchStrategy[tuple[str, Any]]:
+    if kind == "right":
+        return st.tuples(st.just("right"), st.integers(0, 2))
+    if kind == "go on":
+        return st.just(("resume", {"by": Performer(), "reason": "Lanjut"}))
+    return wild(kind)
+
+
 # mostly right moves of the holder, and a way out of every suspension, or the trails would stay short
-KINDS = (
-    ["right"] * 14 + ["go on"] * 5 + ["complete", "claim", "unclaim"] * 2 + ["suspend", "resume", "comment", "cancel"]
-)
-MOVES = st.lists(
-    st.sampled_from(KINDS).flatmap(
-        lambda kind: (
-            {
-                "right": st.tuples(st.just("right"), st.integers(0, 2)),
-                "go on": st.just(("resume", {"by": Performer(), "reason": "Lanjut"})),
-            }.get(kind)
-            or wild(kind)
-        )
-    ),
-    min_size=6,
-    max_size=25,
-)
+USUAL = ["right"] * 16 + ["go on"] * 3 + ["complete", "claim", "unclaim"] * 2
+RARE = ["suspend", "resume", "comment", "cancel"]
+MOVES = st.lists(st.sampled_from(USUAL + RARE).flatmap(a_move), min_size=6, max_size=25)
 
 DEEDS = {
     "claim": (decide.claim, Claim),
@@ -363,11 +358,11 @@ def test_a_rechained_trail_cannot_tell_an_event_twice(process, moves, data):
 @composed
 @given(processes(), MOVES, st.data())
 def test_a_rechained_trail_cannot_change_what_replay_lives_on(process, moves, data):
-    """Everything the state is made of, everywhere it is said."""
+    """Everything the state is made of, but documents: a later round may have replaced those."""
     run = a_run(process, moves)
     texts = stored(run.events)
     at = data.draw(st.integers(0, len(texts) - 1))
-    lived_on = {"type", "task_id", "activity", "scope", "round", "outcome", "from", "to", "assignee", "outputs", "data"}
+    lived_on = {"type", "task_id", "activity", "scope", "round", "outcome", "from", "to", "assignee", "data"}
     facts = json.loads(texts[at])
     if facts["type"] == "instance.started":
         lived_on = {"type", "at"}
@@ -375,7 +370,7 @@ def test_a_rechained_trail_cannot_change_what_replay_lives_on(process, moves, da
         lived_on |= {"at"}
     elif facts["type"] == "step.claimed":
         lived_on |= {"actor"}
-    paths = [path for path in leaves(facts) if path[0] in lived_on]
+    paths = [path for path in leaves(facts) if path[0] in lived_on and path[:2] != ("data", "attachments")]
     texts[at] = altered(texts[at], data.draw(st.sampled_from(paths)))
     assert not leads_to(run, retold(process, texts))
 
