@@ -240,3 +240,7 @@ def _required(url: str | None) -> str:
 def _say_wrong(what: str) -> int:
     print(what, file=sys.stderr)
     return WRONG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -262,7 +262,7 @@ class Problem(BaseModel):
 
 def slug(kind: type[Refused]) -> str:
     """`OutputMissing` -> `output-missing`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", kind.__name__).lower()
 
 
 def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> Response:

@@ -395,7 +395,7 @@ def _pointable(part: BaseModel, pointer: str) -> str | None:
     return listed([f"routes.{route.outcome}.to" for route in routes])
 
 
-# Helpers of more than one check
+# Shared by the checks
 
 
 class _Suggestions:

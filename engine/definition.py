@@ -75,6 +75,24 @@ class TimeUnit(StrEnum):
     MONTHS = "months"
 
 
+class NodeKind(StrEnum):
+    """Places in the flow that are no printed row."""
+
+    PARALLEL = "parallel"
+    """Branches that run side by side."""
+    EACH_UNIT = "each_unit"
+    """The same activities once for every unit of a kind ("setiap bidang")."""
+    WAIT = "wait"
+    """Waiting for a party's answer: no task, no clock."""
+
+
+class SubStepKind(StrEnum):
+    """Whether a numbered line inside a row is something to do or a document the row is about."""
+
+    ACTION = "action"
+    DOCUMENT = "document"
+
+
 class PrintedDate(Part):
     """A date of the identity block: the printed text, and what it says (`2023-08-31`, or `2023-03` without a day)."""
 
@@ -131,10 +149,20 @@ class SubStep(Part):
 
     number: Printed = Field(alias="nomor")
     name: Printed = Field(alias="uraian")
+    kind: SubStepKind = Field(alias="jenis")
+    time_limit: TimeLimit | None = Field(default=None, alias="waktu")
+    readings: dict[str, str] = Field(default={}, alias="bacaan")
+
+
+class Source(Part):
+    """Whose material a step collects: every unit of a kind, or one party. Exactly one of the two."""
+
+    units: Name | None = Field(default=None, alias="unit")
+    party: Name | None = Field(default=None, alias="pihak")
 
 
 class Route(Part):
-    """Where an outcome leads: an activity, or null at the end."""
+    """Where an outcome leads: an activity or a node; null ends the branch, or at the outermost level the instance."""
 
     outcome: Outcome = Field(alias="hasil")
     kind: RouteKind = Field(alias="jenis")
@@ -155,6 +183,10 @@ class Activity(Part):
     output: Printed | None = Field(default=None, alias="mutu_baku.output")
     remark: Printed | None = Field(default=None, alias="keterangan")
     sub_steps: tuple[SubStep, ...] = Field(default=(), max_length=200, alias="sub_langkah")
+    awaits: tuple[Source, ...] = Field(default=(), max_length=50, alias="menunggu")
+    """Whose material the step collects: a checklist of deliveries, no tasks of their own."""
+    sends_to: tuple[Name, ...] = Field(default=(), max_length=20, alias="dikirim_ke")
+    """The parties the step hands its output to."""
     routes: tuple[Route, ...] = Field(min_length=1, max_length=20, alias="alur")
     readings: Readings = Field(default={}, alias="bacaan")
     """The cleaned words of a printed cell (`name`, `output`), where they differ."""
@@ -167,6 +199,35 @@ class Activity(Part):
         return (self.output,) if self.output else ()
 
 
+class Branch(Part):
+    """One of the branches of a parallel node: the activities and nodes in it, the first of which begins it."""
+
+    id: Name
+    members: tuple[Name, ...] = Field(min_length=1, alias="isi")
+
+
+class Node(Part):
+    """A place in the flow that is no printed row. Which fields it has depends on its kind.
+
+    parallel: `branches`, `at_least` (all of them if null), `to`.
+    each_unit: `units` (a kind of unit), `members`, `at_least`, `or_once` (one pass without a unit where the agency has
+    none of the kind), `to`.
+    wait: `party`, `routes` (the answers it may give).
+    """
+
+    id: Name
+    kind: NodeKind = Field(alias="jenis")
+    branches: tuple[Branch, ...] = Field(default=(), max_length=50, alias="cabang")
+    units: Name | None = Field(default=None, alias="unit")
+    members: tuple[Name, ...] = Field(default=(), alias="isi")
+    at_least: int | None = Field(default=None, ge=1, le=1_000, alias="paling_sedikit")
+    or_once: bool = Field(default=False, alias="atau_sekali")
+    to: Name | None = Field(default=None, alias="ke")
+    party: Name | None = Field(default=None, alias="pihak")
+    routes: tuple[Route, ...] = Field(default=(), max_length=20, alias="alur")
+    inferred: tuple[str, ...] = Field(default=(), alias="disimpulkan")
+
+
 class ProcessDefinition(Part):
     """One SOP. Which version of its key it is, is known only once it is published."""
 
@@ -177,5 +238,6 @@ class ProcessDefinition(Part):
     roles: tuple[Role, ...] = Field(min_length=1, max_length=50, alias="peran")
     cycle: tuple[Cycle, ...] = Field(min_length=1, max_length=6, alias="siklus")
     activities: tuple[Activity, ...] = Field(min_length=1, max_length=400, alias="kegiatan")
+    nodes: tuple[Node, ...] = Field(default=(), max_length=100, alias="simpul")
     parties: tuple[Party, ...] = Field(default=(), max_length=50, alias="pihak")
     inferred: Pointers = Field(default=(), alias="disimpulkan")

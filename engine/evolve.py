@@ -52,7 +52,11 @@ def replay(process: CompiledProcess, trail: Iterable[Event]) -> Evolved:
     """
     state: InstanceState | None = None
     tasks: dict[UUID, TaskState] = {}
+    told: set[UUID] = set()
     for event in trail:
+        if event.id in told:
+            raise TrailContradiction(f"{event.type} happened twice")
+        told.add(event.id)
         if isinstance(event, StepOpened) and event.task_id in tasks:
             raise TrailContradiction(f"{event.activity} was opened as a task that was opened before")
         evolved = evolve(process, state, event)

@@ -140,7 +140,7 @@ def _wording(error: Mapping[str, Any], location: Location, model: type[BaseModel
     kind, given = str(error["type"]), error.get("input")
     context = error.get("ctx") or {}
     if kind == "extra_forbidden":
-        return unknown_key(str(error["loc"][-1]), _known_around(model, tuple(error["loc"])))
+        return unknown_key(str((error["loc"] or ("",))[-1]), _known_around(model, tuple(error["loc"])))
     if "message_id" in context:
         return _own(error, context)
     if kind == "string_type" and isinstance(given, (bool, int, float)):

@@ -165,6 +165,8 @@ class _Composer:
         self.open: list[Node] = []
         self.keys: list[Node | None] = []
         """For each open group, the key that waits for its value."""
+        self.steps: list[str | int] = []
+        """For each open value, the step that leads into it from the one around it; none for the root."""
         self.values = 0
 
     def compose(self) -> Node:
@@ -193,6 +195,7 @@ class _Composer:
         elif isinstance(event, yaml.CollectionEndEvent):
             self.open.pop()
             self.keys.pop()
+            del self.steps[max(len(self.open) - 1, 0) :]
         elif isinstance(event, yaml.AliasEvent):
             self._note(_ALIAS, _mark(event.start_mark))
             self._put(Node(None, _mark(event.start_mark), spoilt=True))
@@ -221,7 +224,9 @@ class _Composer:
             self.found.stop(_TOO_DEEP, _mark(event.start_mark))
         self._refuse_properties(event)
         node = Node({} if isinstance(event, yaml.MappingStartEvent) else [], _mark(event.start_mark))
+        step = self._step()
         self._put(node)
+        self.steps.extend(step)
         self.open.append(node)
         self.keys.append(None)
 
@@ -273,15 +278,18 @@ class _Composer:
 
     def _at(self) -> Path:
         """Where the composing stands, in the words of the document."""
-        return tuple(_step(node, key) for node, key in zip(self.open, self.keys, strict=True))
+        return (*self.steps, *self._step())
 
-
-def _step(node: Node, key: Node | None) -> str | int:
-    if isinstance(node.value, list):
-        return len(node.value)
-    if key is None or isinstance(key.value, (dict, list)):
-        return "?"
-    return key.value if isinstance(key.value, str) else shortened(key.value)
+    def _step(self) -> Path:
+        """The step to what comes next: the next item, or the value of the key that waits."""
+        if not self.open:
+            return ()
+        if isinstance(items := self.open[-1].value, list):
+            return (len(items),)
+        key = self.keys[-1]
+        if key is None or isinstance(key.value, (dict, list)):
+            return ("?",)
+        return (key.value if isinstance(key.value, str) else shortened("null" if key.value is None else key.value),)
 
 
 def _mark(mark: Any) -> Mark:
@@ -444,7 +452,7 @@ class _Translation:
         meant = dictionary.meant(words)
         known = dictionary.known(words[:-1])
         wording = unknown_key(words[-1], known, ".".join(meant[len(words) - 1 :]) if meant else None)
-        self.found.add(wording, (*at, *words), child.key_mark or child.mark)
+        self.found.add(wording, (*at, *words), child.key_mark)
         if meant in dictionary.names:
             fields.setdefault(dictionary.names[meant], child)
         elif meant in dictionary.groups:
