@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from engine.state import Output
+from engine.state import DoneOutside, Output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +47,25 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartAt:
+    """Where a cycle already under way begins here, why, and what was done outside before."""
+
+    activity: str
+    reason: str
+    done: tuple[DoneOutside, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
+    """`units` are the agency's units by kind."""
+
     by: Performer
     agency: str
     period: str | None
     title: str
     reference: Reference | None = None
+    units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    start_at: StartAt | None = None
     duplicate_of: UUID | None = None
     reason: str | None = None
     input: Mapping[str, Any] = field(default_factory=dict)
@@ -72,13 +85,53 @@ class Unclaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
+    """`units` says which units a return into an each-unit node reopens.
+
+    `performed_at` and `recorded_by` tell of work done earlier on paper, which somebody else may have typed in;
+    `evidence` is what shows it.
+    """
+
     by: Performer
     task: UUID
+    units: tuple[str, ...] = ()
+    performed_at: datetime | None = None
+    recorded_by: UUID | None = None
+    evidence: tuple[Output, ...] = ()
     outcome: str | None = None
     outputs: tuple[Output, ...] = ()
     attachments: tuple[Output, ...] = ()
     note: str | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    by: Performer
+    task: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliver:
+    """Material of a unit or party arrived at a collecting step."""
+
+    by: Performer
+    task: UUID
+    source: str
+    reference: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A party's answer came in. `node` is needed only where the party is awaited twice."""
+
+    by: Performer
+    party: str
+    outcome: str | None = None
+    node: str | None = None
+    reference: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

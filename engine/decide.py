@@ -13,21 +13,47 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from engine.commands import Cancel, Claim, Comment, Complete, Office, Performer, Resume, Start, Suspend, Unclaim
+from engine.commands import (
+    Answer,
+    Cancel,
+    Claim,
+    Comment,
+    Complete,
+    Deliver,
+    Office,
+    Performer,
+    Resume,
+    Start,
+    Suspend,
+    Unclaim,
+    Undo,
+)
 from engine.compiler import ENDED, CompiledProcess
-from engine.definition import Activity, RouteKind
+from engine.definition import Activity, NodeKind, Route, RouteKind
 from engine.errors import (
+    AlreadyDelivered,
     AssigneeMismatch,
+    DeliveriesMissing,
+    EvidenceMissing,
     InstanceEnded,
     InstanceNotSuspended,
     Mistake,
     NotACandidate,
+    NotThePerformer,
+    NotUndoable,
     OutputMissing,
     OutputUnexpected,
+    PartyAmbiguous,
+    PartyNotAwaited,
+    PerformedAtImpossible,
     ReasonMissing,
+    SourceUnknown,
+    StartNotPossible,
     TaskClaimed,
     TaskNotClaimed,
     TaskUnknown,
+    UnitsMissing,
+    UnitsRequired,
 )
 from engine.errors import InstanceSuspended as SuspendedRefusal
 from engine.events import (
@@ -38,14 +64,21 @@ from engine.events import (
     InstanceResumed,
     InstanceStarted,
     InstanceSuspended,
+    MaterialReceived,
+    PartyAnswered,
+    PartyAsked,
     StepClaimed,
     StepCompleted,
     StepOpened,
     StepReleased,
     StepReturned,
+    StepUndone,
+    StepWithdrawn,
 )
 from engine.evolve import evolve
 from engine.period import require_period
+from engine.places import OUTERMOST
+from engine.scopes import kinds_of_units, units_missing
 from engine.state import InstanceState, InstanceStatus, Output, Returned, Scope, TaskState, TaskStatus
 
 NewId = Callable[[], UUID]
@@ -63,9 +96,13 @@ class Decision:
 def start(process: CompiledProcess, command: Start, *, now: datetime, new_id: NewId) -> Decision:
     """Begin a cycle and open its first activity."""
     require_period(process.definition.cycle, command.period)
+    for node, needed, there in units_missing(process, command.units):
+        raise UnitsMissing(kind=node.units, needed=needed, there=there)
+    _require_start_at(process, command)
+    began = command.start_at
     course = _Course(process, None, now, new_id)
     reference = command.reference
-    course.happens(
+    begun = course.happens(
         InstanceStarted,
         command.by,
         agency=command.agency,
@@ -76,10 +113,13 @@ def start(process: CompiledProcess, command: Start, *, now: datetime, new_id: Ne
         letter_number=reference.letter_number if reference else None,
         letter_date=reference.letter_date if reference else None,
         duplicate_of=command.duplicate_of,
-        reason=command.reason,
+        units={kind: command.units.get(kind, ()) for kind in sorted(kinds_of_units(process))} or None,
+        start_at=began.activity if began else None,
+        done=began.done if began else (),
+        reason="; ".join(filter(None, (command.reason, began.reason if began else None))) or None,
         input=dict(command.input) or None,
     )
-    course.open_what_waits()
+    course.open_what_waits(begun)
     return course.decision()
 
 
@@ -121,25 +161,107 @@ def complete(
     route = process.route(activity, command.outcome)
     returns = route.kind is RouteKind.RETURN
     _require_papers(command, activity.expected_outputs if not returns else (), reason=returns)
+    if not returns and task.undelivered and not command.reason:
+        raise DeliveriesMissing(missing=", ".join(task.undelivered))
+    _require_units(process, state, task, route, command)
+    _require_paper_trail(task, command, now)
 
     course = _Course(process, state, now, new_id)
     if task.status is TaskStatus.OPEN:
-        course.happens(StepClaimed, command.by, office, task=task, assignee=command.by.official)
+        course.happens(
+            StepClaimed, command.by, office, task=task, assignee=command.by.official, recorded_by=command.recorded_by
+        )
     ended = course.happens(
         StepReturned if returns else StepCompleted,
         command.by,
         office,
         task=task,
         outcome=route.outcome,
-        **{"from": task.activity},
+        from_=task.activity,
         to=route.to,
         outputs=command.outputs,
         attachments=command.attachments,
+        units=command.units if returns else (),
+        sent_to=activity.sends_to if not returns else (),
+        performed_at=command.performed_at,
+        recorded_by=command.recorded_by,
+        evidence=command.evidence,
         note=command.note,
         reason=command.reason,
     )
-    back = Returned(by=command.by.official, at=now, activity=task.activity, event=ended.id) if returns else None
-    course.open_what_waits(back)
+    at = command.performed_at or now
+    back = Returned(by=command.by.official, at=at, activity=task.activity, event=ended.id) if returns else None
+    course.open_what_waits(ended, back, command.performed_at)
+    return course.decision()
+
+
+def undo(process: CompiledProcess, state: InstanceState, command: Undo, *, now: datetime, new_id: NewId) -> Decision:
+    """Take back a mistaken completion or return while nothing it opened has been acted on."""
+    _require_moving(state)
+    undoable = next((one for one in reversed(state.undoable) if one.task.id == command.task), None)
+    if undoable is None:
+        raise NotUndoable
+    official = command.by.official
+    if official is None or official not in (undoable.task.assignee, undoable.performed_by, undoable.recorded_by):
+        raise NotThePerformer
+    course = _Course(process, state, now, new_id)
+    course.withdraw([task for task in state.tasks if task.id in undoable.opened], undoable.event)
+    activity = process.activity(undoable.task.activity)
+    office = _office_for(activity, undoable.task, command.by)
+    course.happens(StepUndone, command.by, office, task=undoable.task, undone=undoable.event, reason=command.reason)
+    return course.decision()
+
+
+def deliver(
+    process: CompiledProcess, state: InstanceState, command: Deliver, *, now: datetime, new_id: NewId
+) -> Decision:
+    """Note that a unit or party handed in what a collecting step waits for."""
+    task = _require_live_task(state, command.task)
+    if command.source not in task.awaits:
+        raise SourceUnknown(source=command.source, awaited=", ".join(task.awaits) or "-")
+    if command.source not in task.undelivered:
+        raise AlreadyDelivered(source=command.source)
+    course = _Course(process, state, now, new_id)
+    course.happens(
+        MaterialReceived,
+        command.by,
+        _office_for(process.activity(task.activity), task, command.by),
+        task=task,
+        source=command.source,
+        reference=command.reference,
+        note=command.note,
+    )
+    return course.decision()
+
+
+def answer(
+    process: CompiledProcess, state: InstanceState, command: Answer, *, now: datetime, new_id: NewId
+) -> Decision:
+    """Record a party's answer and open what it leads to."""
+    _require_moving(state)
+    waiting = [one for one in state.asked if one.party == command.party and command.node in (None, one.node)]
+    if not waiting:
+        raise PartyNotAwaited(party=command.party)
+    if len(waiting) > 1:
+        raise PartyAmbiguous(party=command.party, nodes=", ".join(sorted({one.node for one in waiting})))
+    asked = waiting[0]
+    node = process.node(asked.node)
+    assert node is not None  # noqa: S101  only waiting nodes are asked
+    route = process.route(node, command.outcome)
+    course = _Course(process, state, now, new_id)
+    answered = course.happens(
+        PartyAnswered,
+        command.by,
+        scope=asked.scope,
+        node=asked.node,
+        party=asked.party,
+        outcome=route.outcome,
+        from_=asked.node,
+        to=route.to,
+        reference=command.reference,
+        note=command.note,
+    )
+    course.open_what_waits(answered)
     return course.decision()
 
 
@@ -189,7 +311,9 @@ class _Course:
     """The course of events of one decision, each let happen as soon as it is known."""
 
     def __init__(self, process: CompiledProcess, state: InstanceState | None, now: datetime, new_id: NewId) -> None:
-        self._process, self._state, self._now, self._new_id = process, state, now, new_id
+        self._process, self._state, self._new_id = process, state, new_id
+        # two servers' clocks may differ; within an instance time never runs backwards
+        self._now = max(now, state.latest_at) if state else now
         self._events: list[Event] = []
         self._tasks: dict[UUID, TaskState] = {}
 
@@ -226,38 +350,106 @@ class _Course:
         self._events.append(event)
         return event
 
-    def open_what_waits(self, returned: Returned | None = None) -> None:
-        """Open a task wherever a token rests on an activity without one; end the instance when the root has ended."""
-        assert self._state is not None  # noqa: S101  the first event of every course makes a state
-        if self._state.root.node == ENDED:
+    def open_what_waits(
+        self, cause: Event, returned: Returned | None = None, opened_at: datetime | None = None
+    ) -> None:
+        """Withdraw the tasks whose token left, open one wherever a token came to rest, ask the parties it waits for.
+
+        Ends the instance when the outermost token has ended. `opened_at` is when the cause really happened, if earlier.
+        """
+        state = self._now_state()
+        self.withdraw([task for task in state.tasks if not _rests(state, task)], cause.id)
+        if state.root.node == ENDED:
             self.happens(InstanceCompleted, Performer())
             return
-        waiting = {task.scope for task in self._state.tasks}
-        for scope in _leaves(self._state.root):
-            if scope.id not in waiting:
-                self._open(scope, returned)
+        attended = {task.scope for task in self._now_state().tasks} | {one.scope for one in state.asked}
+        for scope in state.root.leaves():
+            if scope.id not in attended and scope.node != ENDED:
+                self._attend(scope, cause, returned, opened_at)
 
-    def _open(self, scope: Scope, returned: Returned | None) -> None:
-        assert self._state is not None  # noqa: S101  as above
+    def withdraw(self, tasks: list[TaskState], cause: UUID) -> None:
+        """Withdraw tasks, each with an event of its own."""
+        for task in tasks:
+            self.happens(StepWithdrawn, Performer(), task=task, cause=cause)
+
+    def _attend(self, scope: Scope, cause: Event, returned: Returned | None, opened_at: datetime | None) -> None:
+        node = self._process.node(scope.node)
+        if node is not None:
+            self.happens(PartyAsked, Performer(), scope=scope.id, node=node.id, party=node.party, cause=cause.id)
+            return
+        state = self._now_state()
         self.happens(
             StepOpened,
             Performer(),
             task_id=self._new_id(),
             activity=scope.node,
+            unit=scope.unit,
             scope=scope.id,
-            round=self._state.round_of(scope.node, None) + 1,
+            round=state.round_of(scope.node, scope.unit) + 1,
             returned=returned,
+            awaits=_awaited(self._process.activity(scope.node), state),
+            opened_at=opened_at,
+            cause=cause.id,
         )
 
+    def _now_state(self) -> InstanceState:
+        assert self._state is not None  # noqa: S101  the first event of every course makes a state
+        return self._state
+
     def decision(self) -> Decision:
-        assert self._state is not None  # noqa: S101  as above
-        return Decision(self._state, tuple(self._events), tuple(self._tasks.values()))
+        return Decision(self._now_state(), tuple(self._events), tuple(self._tasks.values()))
 
 
-def _leaves(scope: Scope) -> tuple[Scope, ...]:
-    if not scope.children:
-        return (scope,)
-    return tuple(leaf for child in scope.children for leaf in _leaves(child))
+def _rests(state: InstanceState, task: TaskState) -> bool:
+    scope = state.root.find(task.scope)
+    return scope is not None and scope.node == task.activity
+
+
+def _awaited(activity: Activity, state: InstanceState) -> tuple[str, ...]:
+    """The units and parties whose material an activity collects, units as they were frozen at the start."""
+    named: list[str] = []
+    for source in activity.awaits:
+        named += state.units.get(source.units, ()) if source.units else filter(None, (source.party,))
+    return tuple(dict.fromkeys(named))
+
+
+def _require_start_at(process: CompiledProcess, command: Start) -> None:
+    """A cycle can begin in the middle only at the outermost level; what is brought along must be activities."""
+    if command.start_at is None:
+        return
+    places = process.places
+    possible = [one.id for one in process.definition.activities if places.of[one.id] == OUTERMOST]
+    named = (command.start_at.activity, *(done.activity for done in command.start_at.done))
+    if named[0] not in possible:
+        raise StartNotPossible(activity=named[0], offered=", ".join(possible))
+    known = {one.id for one in process.definition.activities}
+    for unknown in (one for one in named if one not in known):
+        raise StartNotPossible(activity=unknown, offered=", ".join(sorted(known)))
+
+
+def _require_units(
+    process: CompiledProcess, state: InstanceState, task: TaskState, route: Route, command: Complete
+) -> None:
+    """A return into an each-unit node from outside says which units it goes back to."""
+    place = process.places.of[route.to] if route.to else OUTERMOST
+    node = process.node(place.inside) if place.inside else None
+    enters = node is not None and node.kind is NodeKind.EACH_UNIT and process.places.of[task.activity] != place
+    known = state.units.get(str(node.units), ()) if node and enters else ()
+    if not enters and not command.units:
+        return
+    if (known and not command.units) or set(command.units) - set(known):
+        raise UnitsRequired(offered=", ".join(known) or "-")
+
+
+def _require_paper_trail(task: TaskState, command: Complete, now: datetime) -> None:
+    """Work done on paper earlier: when it can have been, and what must show it."""
+    if command.performed_at is not None and not task.opened_at <= command.performed_at <= now:
+        raise PerformedAtImpossible
+    by_another = command.recorded_by is not None
+    if (command.performed_at is not None or by_another) and not command.reason:
+        raise EvidenceMissing
+    if by_another and not any(document.reference or document.url for document in command.evidence):
+        raise EvidenceMissing
 
 
 def _require_not_over(state: InstanceState) -> None:
@@ -304,7 +496,11 @@ def _require_papers(command: Complete, expected: tuple[str, ...], *, reason: boo
     given = len(command.outputs)
     documents = [
         mistake
-        for field, documents in (("outputs", command.outputs), ("attachments", command.attachments))
+        for field, documents in (
+            ("outputs", command.outputs),
+            ("attachments", command.attachments),
+            ("evidence", command.evidence),
+        )
         for index, document in enumerate(documents)
         if (mistake := _document_mistake(f"{field}[{index}]", document))
     ]

@@ -11,6 +11,18 @@ Refused                       a command that cannot be carried out; the class is
 ├── OutputMissing             a printed output has no entry
 ├── OutputUnexpected          more entries than the sheet prints outputs
 ├── ReasonMissing             a return needs a reason
+├── DeliveriesMissing         not everybody has handed in, and no reason is given for going on
+├── SourceUnknown             the step does not wait for material of that unit or party
+├── AlreadyDelivered          that unit or party has handed in
+├── UnitsRequired             a return into an each-unit node must say which units
+├── UnitsMissing              the agency has too few units for this SOP
+├── StartNotPossible          a cycle cannot begin in the middle there
+├── PartyNotAwaited           nobody waits for an answer of that party
+├── PartyAmbiguous            the party is awaited twice: say which node
+├── NotUndoable               what the step opened has been acted on
+├── NotThePerformer           only who did or recorded a step may undo it
+├── PerformedAtImpossible     work cannot have been done before it opened, or in the future
+├── EvidenceMissing           somebody else's signature needs evidence and a reason
 ├── PeriodMismatch            the period does not fit the cycle of the SOP
 ├── InstanceSuspended         nothing moves until it is resumed
 ├── InstanceNotSuspended      only a suspended instance can be resumed
@@ -91,6 +103,54 @@ class OutputUnexpected(Refused):
 
 class ReasonMissing(Refused):
     """Sending work back needs a reason."""
+
+
+class DeliveriesMissing(Refused):
+    """Material is still missing from {missing}; wait for it, or say why the step goes on without it."""
+
+
+class SourceUnknown(Refused):
+    """This step does not wait for material of "{source}"; it waits for {awaited}."""
+
+
+class AlreadyDelivered(Refused):
+    """The material of "{source}" has already been received."""
+
+
+class UnitsRequired(Refused):
+    """Say in units which units the work goes back to: {offered}."""
+
+
+class UnitsMissing(Refused):
+    """The agency has {there} units of the kind "{kind}"; this SOP needs at least {needed}."""
+
+
+class StartNotPossible(Refused):
+    """A cycle cannot begin at "{activity}"; it can begin at {offered}."""
+
+
+class PartyNotAwaited(Refused):
+    """Nobody waits for an answer of "{party}" at the moment."""
+
+
+class PartyAmbiguous(Refused):
+    """An answer of "{party}" is awaited in more than one place; name the node: {nodes}."""
+
+
+class NotUndoable(Refused):
+    """The step can no longer be undone: what it opened has been acted on, or it was not completed."""
+
+
+class NotThePerformer(Refused):
+    """Only the official who did the step, or who recorded it, may undo it."""
+
+
+class PerformedAtImpossible(Refused):
+    """performed_at lies in the future, or before the task was opened."""
+
+
+class EvidenceMissing(Refused):
+    """Recording work done on paper needs a reason, and another's signature also evidence."""
 
 
 class PeriodMismatch(Refused):

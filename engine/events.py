@@ -11,17 +11,21 @@ from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
-from engine.state import Output, Returned, Value
+from engine.state import DoneOutside, Output, Returned, Value
 
 
 class Event(Value):
     """Something that happened, when, and by whom. `actor` is null where the client or the engine acted."""
 
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
     type: ClassVar[str]
     in_data: ClassVar[frozenset[str]] = frozenset()
     personal: ClassVar[frozenset[str]] = frozenset({"actor_name", "reason", "note", "input"})
+    by_engine: ClassVar[bool] = False
+    """Whether it follows from another event and is nobody's deed."""
 
     id: UUID
     at: AwareDatetime
@@ -41,8 +45,11 @@ class InstanceStarted(Event):
 
     type = "instance.started"
     in_data = frozenset(
-        {"agency", "period", "title", "system", "reference", "letter_number", "letter_date", "duplicate_of"}
-    )
+        {
+            "agency", "period", "title", "system", "reference", "letter_number", "letter_date", "duplicate_of",
+            "units", "start_at", "done",
+        }
+    )  # fmt: skip
     agency: str
     period: str | None = None
     title: str
@@ -51,6 +58,9 @@ class InstanceStarted(Event):
     letter_number: str | None = None
     letter_date: date | None = None
     duplicate_of: UUID | None = None
+    units: dict[str, tuple[str, ...]] | None = None
+    start_at: str | None = None
+    done: tuple[DoneOutside, ...] = ()
     input: dict[str, Any] | None = None
 
 
@@ -58,6 +68,7 @@ class InstanceCompleted(Event):
     """The last activity ended and nothing is left open."""
 
     type = "instance.completed"
+    by_engine = True
 
 
 class InstanceCancelled(Event):
@@ -100,9 +111,15 @@ class StepOpened(StepEvent):
     """An activity began to wait on somebody. `due_at` is null while no calendar is laid on it."""
 
     type = "step.opened"
-    in_data = frozenset({"due_at", "returned"})
+    by_engine = True
+    in_data = frozenset({"due_at", "returned", "awaits", "opened_at", "cause"})
     due_at: AwareDatetime | None = None
     returned: Returned | None = None
+    awaits: tuple[str, ...] = ()
+    opened_at: AwareDatetime | None = None
+    """When it really began to wait, where that was recorded later."""
+    cause: UUID | None = None
+    """The event that led here."""
 
 
 class StepClaimed(StepEvent):
@@ -110,6 +127,7 @@ class StepClaimed(StepEvent):
 
     type = "step.claimed"
     assignee: UUID
+    recorded_by: UUID | None = None
 
 
 class StepReleased(StepEvent):
@@ -122,12 +140,19 @@ class StepReleased(StepEvent):
 class StepEnded(StepEvent):
     """An activity ended with an outcome. `from` and `to` are nodes of the flow; `to` is null at the end."""
 
-    in_data = frozenset({"attachments"})
+    in_data = frozenset({"attachments", "units", "sent_to"})
     outcome: str
     from_: str = Field(alias="from")
     to: str | None = None
     outputs: tuple[Output, ...] = ()
     attachments: tuple[Output, ...] = ()
+    units: tuple[str, ...] = ()
+    """The units that a return into an each-unit node reopens."""
+    sent_to: tuple[str, ...] = ()
+    """The parties the output was handed to."""
+    performed_at: AwareDatetime | None = None
+    recorded_by: UUID | None = None
+    evidence: tuple[Output, ...] = ()
 
 
 class StepCompleted(StepEnded):
@@ -140,6 +165,58 @@ class StepReturned(StepEnded):
     """An activity ended by sending the work back, with a reason."""
 
     type = "step.returned"
+
+
+class StepUndone(StepEvent):
+    """A mistaken completion or return was taken back before anything it opened was acted on."""
+
+    type = "step.undone"
+    in_data = frozenset({"undone"})
+    undone: UUID
+
+
+class StepWithdrawn(StepEvent):
+    """A task is no longer needed: its branch was left, enough others ended, or what opened it was undone."""
+
+    type = "step.withdrawn"
+    by_engine = True
+    in_data = frozenset({"cause"})
+    cause: UUID
+
+
+class MaterialReceived(StepEvent):
+    """A unit or party handed in what a collecting step waits for."""
+
+    type = "step.material_received"
+    in_data = frozenset({"source", "reference"})
+    source: str
+    reference: str | None = None
+
+
+class PartyAsked(Event):
+    """A token came to wait for a party's answer. No task, no clock."""
+
+    type = "party.asked"
+    by_engine = True
+    in_data = frozenset({"node", "party", "cause"})
+    scope: str
+    node: str
+    party: str
+    cause: UUID | None = None
+
+
+class PartyAnswered(Event):
+    """A party's answer came in, and the token went on."""
+
+    type = "party.answered"
+    in_data = frozenset({"node", "party", "reference"})
+    scope: str
+    node: str
+    party: str
+    outcome: str
+    from_: str = Field(alias="from")
+    to: str | None
+    reference: str | None = None
 
 
 KINDS: dict[str, type[Event]] = {
@@ -156,6 +233,11 @@ KINDS: dict[str, type[Event]] = {
         StepReleased,
         StepCompleted,
         StepReturned,
+        StepUndone,
+        StepWithdrawn,
+        MaterialReceived,
+        PartyAsked,
+        PartyAnswered,
     )
 }
 """Every kind of event by its dotted name."""

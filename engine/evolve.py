@@ -1,13 +1,14 @@
-"""What an event does to the state of an instance. Deciding and replaying both go through here and cannot differ."""
+"""What an event does to the state of an instance. Deciding and replaying both go through here; they cannot differ."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from engine.compiler import ENDED, IDLE, STARTED, CompiledProcess
-from engine.definition import RouteKind
+from engine.compiler import ENDED, IDLE, STARTED, CompiledProcess, started_at, undoing
+from engine.definition import NodeKind, RouteKind
 from engine.errors import TrailContradiction
 from engine.events import (
     Event,
@@ -17,6 +18,9 @@ from engine.events import (
     InstanceResumed,
     InstanceStarted,
     InstanceSuspended,
+    MaterialReceived,
+    PartyAnswered,
+    PartyAsked,
     StepClaimed,
     StepCompleted,
     StepEnded,
@@ -24,15 +28,21 @@ from engine.events import (
     StepOpened,
     StepReleased,
     StepReturned,
+    StepUndone,
+    StepWithdrawn,
 )
+from engine.scopes import Setting
 from engine.state import (
     ROOT,
+    Asked,
+    Delivery,
     InstanceState,
     InstanceStatus,
     Material,
     Scope,
     TaskState,
     TaskStatus,
+    Undoable,
     lane,
 )
 
@@ -48,7 +58,7 @@ class Evolved:
 def replay(process: CompiledProcess, trail: Iterable[Event]) -> Evolved:
     """The state a whole trail leads to, and every task it ever opened, in the order of opening.
 
-    Raises TrailContradiction where an event could not have happened.
+    Raises TrailContradiction where an event could not have happened, or where one is missing at the end.
     """
     state: InstanceState | None = None
     tasks: dict[UUID, TaskState] = {}
@@ -64,7 +74,16 @@ def replay(process: CompiledProcess, trail: Iterable[Event]) -> Evolved:
         tasks |= {task.id: task for task in evolved.touched}
     if state is None:
         raise TrailContradiction("the trail is empty")
+    if not state.status.is_over and not is_attended(process, state):
+        raise TrailContradiction("the trail ends before every token has a task or an awaited answer")
     return Evolved(state, tuple(tasks.values()))
+
+
+def is_attended(process: CompiledProcess, state: InstanceState) -> bool:
+    """Whether every token that rests on an activity or a waiting node has its task or awaited answer, and no more."""
+    resting = {scope.id: scope.node for scope in state.root.leaves() if scope.node != ENDED}
+    waiting = {task.scope: task.activity for task in state.tasks} | {one.scope: one.node for one in state.asked}
+    return resting == waiting and len(waiting) == len(state.tasks) + len(state.asked)
 
 
 def evolve(process: CompiledProcess, state: InstanceState | None, event: Event) -> Evolved:
@@ -73,33 +92,93 @@ def evolve(process: CompiledProcess, state: InstanceState | None, event: Event) 
         return _started(process, state, event)
     if state is None:
         raise TrailContradiction(f"{event.type} before instance.started")
-    if isinstance(event, StepOpened):
-        return _opened(process, state, event)
-    if isinstance(event, StepEnded):
-        return _ended(process, state, event)
-    if isinstance(event, StepClaimed):
-        return _claimed(state, event)
-    if isinstance(event, StepReleased):
-        return _released(state, event)
+    if event.at < state.latest_at:
+        raise TrailContradiction(f"{event.type} before what happened before it")
+    evolved = _evolved(process, state, event)
+    return Evolved(evolved.state.model_copy(update={"latest_at": event.at}), evolved.touched)
+
+
+def _evolved(process: CompiledProcess, state: InstanceState, event: Event) -> Evolved:
+    if isinstance(event, StepEvent):
+        return _of_a_step(process, state, event)
+    if isinstance(event, PartyAsked):
+        return _asked(process, state, event)
+    if isinstance(event, PartyAnswered):
+        return _answered(process, state, event)
     return _of_the_whole(state, event)
 
 
 def _started(process: CompiledProcess, state: InstanceState | None, event: InstanceStarted) -> Evolved:
     if state is not None:
         raise TrailContradiction("instance.started twice")
-    root = Scope(id=ROOT, node=process.fire(IDLE, STARTED))
-    return Evolved(InstanceState(status=InstanceStatus.RUNNING, root=root, started_at=event.at))
+    units = dict(event.units or {})
+    trigger = started_at(event.start_at) if event.start_at else STARTED
+    root = Setting(process, units).settled(Scope(id=ROOT, node=process.fire(IDLE, trigger)))
+    begun = InstanceState(
+        status=InstanceStatus.RUNNING,
+        root=root,
+        started_at=event.at,
+        latest_at=event.at,
+        units=units,
+        done=_done_outside(process, event),
+        materials=_brought_along(event),
+    )
+    return Evolved(begun)
+
+
+def _done_outside(process: CompiledProcess, event: InstanceStarted) -> tuple[str, ...]:
+    """What was done before a cycle was entered in the middle: all that does not follow from there, and what is told."""
+    if event.start_at is None:
+        return ()
+    ahead = process.to_be_done_again(event.start_at)
+    before = {activity.id for activity in process.definition.activities} - ahead
+    return tuple(sorted(before | {one.activity for one in event.done}))
+
+
+def _brought_along(event: InstanceStarted) -> tuple[Material, ...]:
+    return tuple(
+        Material(
+            activity=one.activity,
+            unit=None,
+            round=0,
+            by=one.performed_by,
+            at=one.performed_at or event.at,
+            outputs=one.outputs,
+        )
+        for one in event.done
+        if one.outputs
+    )
+
+
+def _of_a_step(process: CompiledProcess, state: InstanceState, event: StepEvent) -> Evolved:
+    _require_running(state, event)
+    if isinstance(event, StepOpened):
+        return _opened(process, state, event)
+    if isinstance(event, StepEnded):
+        return _ended(process, state, event)
+    if isinstance(event, StepUndone):
+        return _undone(process, state, event)
+    task = _live(state, event)
+    if isinstance(event, StepClaimed):
+        return _claimed(state, task, event)
+    if isinstance(event, StepReleased):
+        return _released(state, task, event)
+    if isinstance(event, MaterialReceived):
+        return _received(state, task, event)
+    if isinstance(event, StepWithdrawn):
+        return _withdrawn(state, task, event)
+    raise TrailContradiction(f"nobody knows what {event.type} does")
 
 
 def _opened(process: CompiledProcess, state: InstanceState, event: StepOpened) -> Evolved:
-    _require_running(state, event)
     scope = state.root.find(event.scope)
-    if scope is None or scope.node != event.activity or scope.node == ENDED:
+    if scope is None or scope.node == ENDED or (scope.node, scope.unit) != (event.activity, event.unit):
         raise TrailContradiction(f"{event.activity} was opened, but no token rests there")
     if any(task.scope == event.scope for task in state.tasks):
         raise TrailContradiction(f"{event.activity} was opened while the token already waits on a task")
     if event.round != state.round_of(event.activity, event.unit) + 1:
         raise TrailContradiction(f"{event.activity} was opened in round {event.round} out of turn")
+    opened_at = event.opened_at or event.at
     task = TaskState(
         id=event.task_id,
         activity=event.activity,
@@ -107,23 +186,32 @@ def _opened(process: CompiledProcess, state: InstanceState, event: StepOpened) -
         unit=event.unit,
         round=event.round,
         status=TaskStatus.OPEN,
-        opened_at=event.at,
-        held_since=event.at,
+        opened_at=opened_at,
+        held_since=opened_at,
         returned=event.returned,
+        awaits=event.awaits,
     )
-    rounds = state.rounds | {lane(event.activity, event.unit): event.round}
-    return Evolved(state.model_copy(update={"tasks": (*state.tasks, task), "rounds": rounds}), (task,))
+    changes: dict[str, object] = {
+        "tasks": (*state.tasks, task),
+        "rounds": state.rounds | {lane(event.activity, event.unit): event.round},
+        "undoable": tuple(_with_opened(one, event) for one in state.undoable),
+    }
+    return Evolved(state.model_copy(update=changes), (task,))
 
 
-def _claimed(state: InstanceState, event: StepClaimed) -> Evolved:
-    task = _live(state, event)
+def _with_opened(undoable: Undoable, event: StepOpened) -> Undoable:
+    if undoable.event != event.cause:
+        return undoable
+    return undoable.model_copy(update={"opened": (*undoable.opened, event.task_id)})
+
+
+def _claimed(state: InstanceState, task: TaskState, event: StepClaimed) -> Evolved:
     if task.status is not TaskStatus.OPEN or event.actor != event.assignee:
         raise TrailContradiction(f"{event.activity} was claimed while another held it, or for another")
     return _changed(state, task.claimed(event.assignee, event.at))
 
 
-def _released(state: InstanceState, event: StepReleased) -> Evolved:
-    task = _live(state, event)
+def _released(state: InstanceState, task: TaskState, event: StepReleased) -> Evolved:
     _require_holder(task, event)
     if event.assignee != task.assignee:
         raise TrailContradiction(f"{event.activity} was given back in another's name")
@@ -133,44 +221,187 @@ def _released(state: InstanceState, event: StepReleased) -> Evolved:
 def _ended(process: CompiledProcess, state: InstanceState, event: StepEnded) -> Evolved:
     task = _live(state, event)
     _require_holder(task, event)
-    node = process.fire(task.activity, event.outcome)
+    rest = process.fire(task.activity, event.outcome)
     route = process.route(process.activity(task.activity), event.outcome)
     if (route.kind is RouteKind.RETURN) != isinstance(event, StepReturned):
         raise TrailContradiction(f"{event.type}, but {event.outcome!r} of {task.activity} is a {route.kind}")
-    if (event.from_, event.to) != (task.activity, None if node == ENDED else node):
-        raise TrailContradiction(f"{event.outcome!r} of {task.activity} leads to {node}, not to {event.to}")
-    closed = task.closed(TaskStatus.COMPLETED, event.at, event.outcome, event.actor)
+    if (event.from_, event.to) != (task.activity, process.leads_to(rest)):
+        raise TrailContradiction(f"{event.outcome!r} of {task.activity} leads to {rest}, not to {event.to}")
+    setting = Setting(process, state.units, frozenset(event.units))
+    root = setting.settled(state.root.moved(event.scope, rest))
+    closed = task.completed(event.outcome, event.at, event.actor, event.performed_at)
     done = _done_after(process, state, event)
-    return Evolved(
-        state.model_copy(
-            update={
-                "root": state.root.moved(event.scope, node),
-                "tasks": tuple(other for other in state.tasks if other.id != task.id),
-                "done": done,
-                "materials": _materials_after(state, event),
-            }
-        ),
-        (closed,),
+    moved = state.model_copy(
+        update={
+            "root": root,
+            "tasks": tuple(other for other in state.tasks if other.id != task.id),
+            "asked": _still_asked(state.asked, root),
+            "done": done,
+            "materials": _materials_after(state, event),
+        }
+    )
+    undoable = (*_still_undoable(state, root, acted_on=task.id), _how_to_undo(state, task, event, moved))
+    return Evolved(moved.model_copy(update={"undoable": undoable}), (closed,))
+
+
+def _still_asked(asked: tuple[Asked, ...], root: Scope) -> tuple[Asked, ...]:
+    """Those whose token still rests on the waiting node."""
+    return tuple(one for one in asked if (scope := root.find(one.scope)) is not None and scope.node == one.node)
+
+
+def _still_undoable(state: InstanceState, root: Scope, acted_on: UUID | None = None) -> tuple[Undoable, ...]:
+    """Those of which nothing that was opened has been acted on, and whose scope is still as they left it."""
+    return tuple(one for one in state.undoable if acted_on not in one.opened and root.find(one.after.id) == one.after)
+
+
+def _how_to_undo(state: InstanceState, task: TaskState, event: StepEnded, moved: InstanceState) -> Undoable:
+    before, after = _outermost_move(state.root, moved.root, event.scope)
+    gone = tuple(
+        other
+        for other in moved.tasks
+        if (scope := moved.root.find(other.scope)) is None or scope.node != other.activity
+    )
+    mine = (event.activity, event.unit)
+    return Undoable(
+        event=event.id,
+        performed_by=event.actor,
+        recorded_by=event.recorded_by,
+        task=task,
+        before=before,
+        after=after,
+        withdrawn=gone,
+        asked_before=tuple(one for one in state.asked if one not in moved.asked),
+        newly_done=tuple(sorted(set(moved.done) - set(state.done))),
+        no_longer_done=tuple(sorted(set(state.done) - set(moved.done))),
+        material_before=next((one for one in state.materials if (one.activity, one.unit) == mine), None),
     )
 
 
+def _outermost_move(before: Scope, after: Scope, moved: str) -> tuple[Scope, Scope]:
+    """The outermost scope on the way to the one that moved whose token rests elsewhere now, before and after."""
+    if before.node != after.node or before.id == moved:
+        return before, after
+    child = next(one for one in before.children if moved == one.id or moved.startswith(f"{one.id}/"))
+    same = next(one for one in after.children if one.id == child.id)
+    return _outermost_move(child, same, moved)
+
+
 def _done_after(process: CompiledProcess, state: InstanceState, event: StepEnded) -> tuple[str, ...]:
-    if isinstance(event, StepCompleted):
-        return tuple(sorted({*state.done, event.activity}))
-    again = process.to_be_done_again(event.to) if event.to else frozenset()
-    return tuple(sorted(set(state.done) - again))
+    if isinstance(event, StepCompleted) or event.to is None:
+        return tuple(sorted({*state.done, lane(event.activity, event.unit)}))
+    again = process.to_be_done_again(event.to)
+    kept = (one for one in state.done if not _is_again(process, one, again, event))
+    return tuple(sorted(kept))
+
+
+def _is_again(process: CompiledProcess, done: str, again: frozenset[str], event: StepEnded) -> bool:
+    """Whether a finished activity must be done again; work sent back within a unit leaves the other units' alone."""
+    activity, _, unit = done.partition("@")
+    if activity not in again:
+        return False
+    concerned = set(event.units) or ({event.unit} if event.unit else set())
+    beside = event.to is not None and process.places.of[activity] == process.places.of[event.to]
+    return not (unit and concerned and beside) or unit in concerned
 
 
 def _materials_after(state: InstanceState, event: StepEnded) -> tuple[Material, ...]:
     """The latest outputs of each activity; a round that hands over nothing leaves the earlier ones standing."""
-    outputs = (*event.outputs, *event.attachments)
-    if not outputs:
+    earlier = next((one for one in state.materials if (one.activity, one.unit) == (event.activity, event.unit)), None)
+    if not event.outputs and not event.attachments:
         return state.materials
-    kept = (one for one in state.materials if (one.activity, one.unit) != (event.activity, event.unit))
     latest = Material(
-        activity=event.activity, unit=event.unit, round=event.round, by=event.actor, at=event.at, outputs=outputs
+        activity=event.activity,
+        unit=event.unit,
+        round=event.round,
+        by=event.actor,
+        at=event.performed_at or event.at,
+        outputs=event.outputs or (earlier.outputs if earlier else ()),
+        attachments=event.attachments or (earlier.attachments if earlier else ()),
     )
-    return (*kept, latest)
+    return (*_materials_without(state, event), latest)
+
+
+def _materials_without(state: InstanceState, event: StepEvent) -> tuple[Material, ...]:
+    return tuple(one for one in state.materials if (one.activity, one.unit) != (event.activity, event.unit))
+
+
+def _undone(process: CompiledProcess, state: InstanceState, event: StepUndone) -> Evolved:
+    """Put back what a completion changed. The tasks it opened were withdrawn by events of their own."""
+    undoable = next((one for one in state.undoable if one.event == event.undone), None)
+    if undoable is None or undoable.task.id != event.task_id:
+        raise TrailContradiction(f"{event.activity} was undone although it could not be")
+    if any(task.id in undoable.opened for task in state.tasks):
+        raise TrailContradiction(f"{event.activity} was undone before what it opened was withdrawn")
+    if process.fire(undoable.after.node, undoing(undoable.before.node)) != undoable.before.node:
+        raise TrailContradiction(f"no way leads back to {undoable.before.node}")
+    root = state.root.with_scope(undoable.before)
+    done = {*state.done, *undoable.no_longer_done} - set(undoable.newly_done)
+    back = (undoable.task, *undoable.withdrawn)
+    changes: dict[str, object] = {
+        "root": root,
+        "tasks": (*state.tasks, *back),
+        "asked": (*_still_asked(state.asked, root), *undoable.asked_before),
+        "done": tuple(sorted(done)),
+        "materials": _materials_before(state, event, undoable),
+        "undoable": tuple(one for one in state.undoable if one != undoable and root.find(one.after.id) == one.after),
+    }
+    return Evolved(state.model_copy(update=changes), back)
+
+
+def _materials_before(state: InstanceState, event: StepUndone, undoable: Undoable) -> tuple[Material, ...]:
+    """The materials without those the undone round handed over."""
+    mine = next((one for one in state.materials if (one.activity, one.unit) == (event.activity, event.unit)), None)
+    if mine is None or mine.round != event.round:
+        return state.materials
+    before = (undoable.material_before,) if undoable.material_before else ()
+    return (*_materials_without(state, event), *before)
+
+
+def _received(state: InstanceState, task: TaskState, event: MaterialReceived) -> Evolved:
+    if event.source not in task.undelivered:
+        raise TrailContradiction(f"{event.source} handed in what {event.activity} does not wait for")
+    delivery = Delivery(source=event.source, at=event.at, by=event.actor, reference=event.reference)
+    changed = _changed(state, task.delivered(delivery))
+    undoable = _still_undoable(state, state.root, acted_on=task.id)
+    return Evolved(changed.state.model_copy(update={"undoable": undoable}), changed.touched)
+
+
+def _withdrawn(state: InstanceState, task: TaskState, event: StepWithdrawn) -> Evolved:
+    scope = state.root.find(task.scope)
+    left = scope is None or scope.node != task.activity
+    opened_by_mistake = any(event.cause == one.event and task.id in one.opened for one in state.undoable)
+    if not left and not opened_by_mistake:
+        raise TrailContradiction(f"{event.activity} was withdrawn although its token still rests there")
+    closed = task.closed(TaskStatus.WITHDRAWN, event.at)
+    kept = tuple(other for other in state.tasks if other.id != task.id)
+    return Evolved(state.model_copy(update={"tasks": kept}), (closed,))
+
+
+def _asked(process: CompiledProcess, state: InstanceState, event: PartyAsked) -> Evolved:
+    _require_running(state, event)
+    scope, node = state.root.find(event.scope), process.node(event.node)
+    if scope is None or scope.node != event.node or node is None or node.kind is not NodeKind.WAIT:
+        raise TrailContradiction(f"{event.party} was asked, but no token waits for it")
+    if node.party != event.party or any(one.scope == event.scope for one in state.asked):
+        raise TrailContradiction(f"{event.party} was asked out of turn")
+    asked = Asked(node=event.node, party=event.party, scope=event.scope, since=event.at)
+    return Evolved(state.model_copy(update={"asked": (*state.asked, asked)}))
+
+
+def _answered(process: CompiledProcess, state: InstanceState, event: PartyAnswered) -> Evolved:
+    _require_running(state, event)
+    if not any((one.scope, one.node, one.party) == (event.scope, event.node, event.party) for one in state.asked):
+        raise TrailContradiction(f"{event.party} answered although nobody waited for it")
+    rest = process.fire(event.node, event.outcome)
+    if (event.from_, event.to) != (event.node, process.leads_to(rest)):
+        raise TrailContradiction(f"{event.outcome!r} of {event.node} leads to {rest}, not to {event.to}")
+    root = Setting(process, state.units).settled(state.root.moved(event.scope, rest))
+    changes: dict[str, object] = {
+        "root": root,
+        "asked": _still_asked(state.asked, root),
+        "undoable": _still_undoable(state, root),
+    }
+    return Evolved(state.model_copy(update=changes))
 
 
 def _of_the_whole(state: InstanceState, event: Event) -> Evolved:
@@ -186,16 +417,19 @@ def _of_the_whole(state: InstanceState, event: Event) -> Evolved:
         return Evolved(_with_status(state, InstanceStatus.RUNNING, suspended_at=None))
     if isinstance(event, InstanceCompleted):
         _require_running(state, event)
-        if state.root.node != ENDED or state.tasks:
+        if state.root.node != ENDED or state.tasks or state.asked:
             raise TrailContradiction("instance.completed before the end was reached")
-        return Evolved(_with_status(state, InstanceStatus.COMPLETED, ended_at=event.at))
+        return Evolved(_over(state, InstanceStatus.COMPLETED, event.at))
     if isinstance(event, InstanceCancelled):
         closed = tuple(task.closed(TaskStatus.CANCELLED, event.at) for task in state.tasks)
         if {task.id for task in closed} != set(event.tasks):
             raise TrailContradiction("instance.cancelled names other tasks than those that were live")
-        ended = _with_status(state, InstanceStatus.CANCELLED, ended_at=event.at, tasks=(), suspended_at=None)
-        return Evolved(ended, closed)
+        return Evolved(_over(state, InstanceStatus.CANCELLED, event.at), closed)
     raise TrailContradiction(f"nobody knows what {event.type} does")
+
+
+def _over(state: InstanceState, status: InstanceStatus, at: datetime) -> InstanceState:
+    return _with_status(state, status, ended_at=at, tasks=(), asked=(), undoable=(), suspended_at=None)
 
 
 def _with_status(state: InstanceState, status: InstanceStatus, **changes: object) -> InstanceState:
@@ -209,18 +443,17 @@ def _require_running(state: InstanceState, event: Event) -> None:
         raise TrailContradiction(f"{event.type} while the instance was {state.status}")
 
 
+def _require_holder(task: TaskState, event: StepEvent) -> None:
+    if task.status is not TaskStatus.CLAIMED or task.assignee != event.actor:
+        raise TrailContradiction(f"{event.type} by somebody who did not hold the task")
+
+
 def _live(state: InstanceState, event: StepEvent) -> TaskState:
-    _require_running(state, event)
     task = state.task(event.task_id)
     said = (event.activity, event.scope, event.unit, event.round)
     if task is None or (task.activity, task.scope, task.unit, task.round) != said:
         raise TrailContradiction(f"{event.type} of a task that was not live")
     return task
-
-
-def _require_holder(task: TaskState, event: StepEvent) -> None:
-    if task.status is not TaskStatus.CLAIMED or task.assignee != event.actor:
-        raise TrailContradiction(f"{event.type} by somebody who did not hold the task")
 
 
 def _changed(state: InstanceState, task: TaskState) -> Evolved:

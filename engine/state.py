@@ -78,8 +78,21 @@ class Returned(Value):
     event: UUID
 
 
+class Delivery(Value):
+    """Material that a unit or party handed in to a collecting step."""
+
+    source: str
+    at: AwareDatetime
+    by: UUID | None
+    reference: str | None = None
+
+
 class TaskState(Value):
-    """An activity (of one unit) that waits on somebody, or how it ended."""
+    """An activity (of one unit) that waits on somebody, or how it ended.
+
+    `awaits` names the units and parties whose material it collects. `performed_at` is when it was really done, where
+    that was recorded later.
+    """
 
     id: UUID
     activity: str
@@ -94,6 +107,15 @@ class TaskState(Value):
     closed_at: AwareDatetime | None = None
     outcome: str | None = None
     performed_by: UUID | None = None
+    performed_at: AwareDatetime | None = None
+    awaits: tuple[str, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+
+    @property
+    def undelivered(self) -> tuple[str, ...]:
+        """The units and parties that have not handed in yet."""
+        delivered = {delivery.source for delivery in self.deliveries}
+        return tuple(source for source in self.awaits if source not in delivered)
 
     def claimed(self, assignee: UUID | None, at: datetime) -> Self:
         return self.model_copy(update={"status": TaskStatus.CLAIMED, "assignee": assignee, "held_since": at})
@@ -101,12 +123,15 @@ class TaskState(Value):
     def released(self, at: datetime) -> Self:
         return self.model_copy(update={"status": TaskStatus.OPEN, "assignee": None, "held_since": at})
 
-    def closed(
-        self, status: TaskStatus, at: datetime, outcome: str | None = None, performed_by: UUID | None = None
-    ) -> Self:
-        return self.model_copy(
-            update={"status": status, "closed_at": at, "outcome": outcome, "performed_by": performed_by}
-        )
+    def delivered(self, delivery: Delivery) -> Self:
+        return self.model_copy(update={"deliveries": (*self.deliveries, delivery)})
+
+    def closed(self, status: TaskStatus, at: datetime) -> Self:
+        return self.model_copy(update={"status": status, "closed_at": at})
+
+    def completed(self, outcome: str, at: datetime, by: UUID | None, performed_at: datetime | None) -> Self:
+        done = {"outcome": outcome, "performed_by": by, "performed_at": performed_at}
+        return self.closed(TaskStatus.COMPLETED, at).model_copy(update=done)
 
 
 class Material(Value):
@@ -118,14 +143,30 @@ class Material(Value):
     by: UUID | None
     at: AwareDatetime
     outputs: tuple[Output, ...]
+    attachments: tuple[Output, ...] = ()
+
+
+class DoneOutside(Value):
+    """An activity that was done before the cycle was entered here."""
+
+    activity: str
+    performed_by: UUID | None = None
+    performed_at: AwareDatetime | None = None
+    outputs: tuple[Output, ...] = ()
 
 
 class Scope(Value):
-    """One token and the scopes it owns. `id` is the path from the root, one branch a segment."""
+    """One token and the scopes it owns. `id` is the path from the root, one branch or unit a segment.
+
+    While the token rests on a composite node, it owns a scope for each branch or unit, and `joins_at` of them must end.
+    """
 
     id: str
     node: str
+    branch: str | None = None
+    unit: str | None = None
     children: tuple[Scope, ...] = ()
+    joins_at: int = 0
 
     def find(self, scope_id: str) -> Scope | None:
         """The scope with this id, here or below."""
@@ -133,29 +174,78 @@ class Scope(Value):
             return self
         return next((found for child in self.children if (found := child.find(scope_id))), None)
 
+    def resting(self, node: str) -> Scope:
+        """The same scope with its token on another node. Moving a token withdraws the scopes it owned."""
+        return self.model_copy(update={"node": node, "children": (), "joins_at": 0})
+
     def moved(self, scope_id: str, node: str) -> Scope:
-        """The same tree with one token moved. Moving a token withdraws the scopes it owned."""
-        if self.id == scope_id:
-            return Scope(id=self.id, node=node)
-        return self.model_copy(update={"children": tuple(child.moved(scope_id, node) for child in self.children)})
+        """The same tree with one token moved."""
+        found = self.find(scope_id)
+        return self.with_scope(found.resting(node)) if found else self
+
+    def with_scope(self, scope: Scope) -> Scope:
+        """The same tree with one scope in another form."""
+        if self.id == scope.id:
+            return scope
+        if not scope.id.startswith(self.id):
+            return self
+        return self.model_copy(update={"children": tuple(child.with_scope(scope) for child in self.children)})
+
+    def leaves(self) -> tuple[Scope, ...]:
+        """The scopes that own no others, in order."""
+        return tuple(leaf for child in self.children for leaf in child.leaves()) if self.children else (self,)
+
+
+class Asked(Value):
+    """A party whose answer a token waits for."""
+
+    node: str
+    party: str
+    scope: str
+    since: AwareDatetime
+
+
+class Undoable(Value):
+    """All that is needed to take back a completion while nothing it opened has been acted on.
+
+    `event` is the completion; `scope` the outermost scope it moved, as it was before and is now.
+    """
+
+    event: UUID
+    performed_by: UUID | None
+    recorded_by: UUID | None
+    task: TaskState
+    before: Scope
+    after: Scope
+    opened: tuple[UUID, ...] = ()
+    withdrawn: tuple[TaskState, ...] = ()
+    asked_before: tuple[Asked, ...] = ()
+    newly_done: tuple[str, ...] = ()
+    no_longer_done: tuple[str, ...] = ()
+    material_before: Material | None = None
 
 
 class InstanceState(Value):
     """All that decides what may happen next in an instance.
 
-    `tasks` are the live ones only; `rounds` counts how often each activity was opened;
-    `done` names the activities that are finished and not to be done again.
+    `units` are the agency's by kind, frozen at the start; `tasks` are the live ones only; `asked` the parties awaited;
+    `rounds` counts how often each activity (of a unit) was opened; `done` names those that are finished and not to be
+    done again. `latest_at` is the moment of the latest event; time never runs backwards in an instance.
     """
 
     status: InstanceStatus
     root: Scope
     started_at: AwareDatetime
+    latest_at: AwareDatetime
     ended_at: AwareDatetime | None = None
     suspended_at: AwareDatetime | None = None
+    units: dict[str, tuple[str, ...]] = {}
     tasks: tuple[TaskState, ...] = ()
+    asked: tuple[Asked, ...] = ()
     rounds: dict[str, int] = {}
     done: tuple[str, ...] = ()
     materials: tuple[Material, ...] = ()
+    undoable: tuple[Undoable, ...] = ()
 
     def task(self, task_id: UUID) -> TaskState | None:
         """The live task with this id."""

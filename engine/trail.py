@@ -74,7 +74,7 @@ def _seal_one(event: Event, salt: bytes, chapter: Chapter, client: UUID | None, 
         "version": chapter.version,
         "prev_hash": head,
     }
-    if client is not None:
+    if client is not None and not event.by_engine:
         facts["client"] = str(client)
     words = canonical_json(personal) if personal else None
     if words is not None:
