@@ -205,6 +205,54 @@ KINDS: Mapping[type[Refused], Kind] = {
         422, "Alasan belum diisi", "Reason missing",
         "Tuliskan alasan pengembalian agar penyusun tahu apa yang diperbaiki.",
     ),
+    engine.DeliveriesMissing: Kind(
+        422, "Bahan belum lengkap", "Deliveries missing",
+        "Bahan dari {missing} belum diterima; tunggu, atau tuliskan alasan melanjutkan tanpanya.",
+    ),
+    engine.SourceUnknown: Kind(
+        422, "Pengirim tidak ditunggu", "Source unknown",
+        "Langkah ini tidak menunggu bahan dari “{source}”; yang ditunggu: {awaited}.",
+    ),
+    engine.AlreadyDelivered: Kind(
+        409, "Bahan sudah diterima", "Already delivered",
+        "Bahan dari “{source}” sudah diterima; tidak perlu dicatat lagi.",
+    ),
+    engine.UnitsRequired: Kind(
+        422, "Unit belum disebutkan", "Units required",
+        "Sebutkan pada units ke unit mana pekerjaan dikembalikan: {offered}.",
+    ),
+    engine.UnitsMissing: Kind(
+        409, "Unit instansi belum cukup", "Units missing",
+        "Instansi baru memiliki {there} unit jenis “{kind}”, SOP ini perlu sedikitnya {needed}; daftarkan unitnya.",
+    ),
+    engine.StartNotPossible: Kind(
+        422, "Tidak dapat dimulai di sini", "Start not possible",
+        "Pelaksanaan tidak dapat dimulai pada “{activity}”; pilih salah satu: {offered}.",
+    ),
+    engine.PartyNotAwaited: Kind(
+        409, "Pihak tidak ditunggu", "Party not awaited",
+        "Saat ini tidak ada yang menunggu jawaban “{party}”; muat ulang pelaksanaan ini.",
+    ),
+    engine.PartyAmbiguous: Kind(
+        422, "Pihak ditunggu di beberapa tempat", "Party ambiguous",
+        "Jawaban “{party}” ditunggu di lebih dari satu tempat; sebutkan node: {nodes}.",
+    ),
+    engine.NotUndoable: Kind(
+        409, "Tidak dapat dibatalkan lagi", "Not undoable",
+        "Langkah ini tidak dapat dibatalkan lagi: yang dibukanya sudah dikerjakan, atau langkah ini belum selesai.",
+    ),
+    engine.NotThePerformer: Kind(
+        403, "Bukan pelaksana langkah ini", "Not the performer",
+        "Hanya pejabat yang melaksanakan atau mencatat langkah ini yang dapat membatalkannya.",
+    ),
+    engine.PerformedAtImpossible: Kind(
+        422, "Waktu pelaksanaan tidak mungkin", "Performed at impossible",
+        "performed_at tidak boleh di masa depan atau sebelum tugas dibuka.",
+    ),
+    engine.EvidenceMissing: Kind(
+        422, "Bukti belum disertakan", "Evidence missing",
+        "Mencatat pekerjaan di atas kertas memerlukan alasan, dan tanda tangan orang lain juga memerlukan bukti.",
+    ),
     engine.PeriodMismatch: Kind(
         422, "Periode tidak sesuai", "Period mismatch", "Periode tidak sesuai dengan siklus SOP ini; lihat errors."
     ),

@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.instances.surroundings import Surroundings, progress
-from engine.state import InstanceState, InstanceStatus, TaskState
+from engine.state import Asked, InstanceState, InstanceStatus, TaskState
 
 _DAYS = ("Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu")
 _MONTHS = (
@@ -21,7 +21,8 @@ def headline(state: InstanceState, around: Surroundings) -> str:
         return f"Selesai {_moment(state.ended_at, around)}"
     if state.status is InstanceStatus.CANCELLED and state.ended_at:
         return f"Dibatalkan {_moment(state.ended_at, around)}"
-    where = "; ".join(_waiting(task, state, around) for task in state.tasks)
+    waiting = [_waiting(task, state, around) for task in state.tasks]
+    where = "; ".join(waiting + [_awaiting(one, around) for one in state.asked])
     if state.status is InstanceStatus.SUSPENDED and state.suspended_at:
         return f"Ditangguhkan sejak {_moment(state.suspended_at, around)}: {where}"
     return where
@@ -35,6 +36,11 @@ def _waiting(task: TaskState, state: InstanceState, around: Surroundings) -> str
     whom = f"{position} ({holder})" if position and holder else position or roles
     again = f", putaran {task.round}" if task.round > 1 else ""
     return f"Langkah {activity.number} dari {total} pada {whom} sejak {_moment(task.held_since, around)}{again}"
+
+
+def _awaiting(asked: Asked, around: Surroundings) -> str:
+    names = {party.id: party.name for party in around.process.definition.parties}
+    return f"Menunggu jawaban {names.get(asked.party, asked.party)} sejak {_moment(asked.since, around)}"
 
 
 def _moment(at: datetime, around: Surroundings) -> str:

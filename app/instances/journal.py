@@ -38,6 +38,14 @@ ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class OnPaper:
+    """Work that was done before it is recorded: by whom, if not by who records it, and when."""
+
+    performed_by: UUID | None
+    performed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ClosedTask:
     """How a task that is no longer live ended."""
 
@@ -58,6 +66,7 @@ class Held:
     agency_id: UUID
     trail_length: int
     trail_head: str
+    recorded_by: UUID | None
     task: UUID | None
     closed_task: ClosedTask | None
 
@@ -85,14 +94,16 @@ class Journal:
         self.database = database
         self.catalog = catalog
 
-    async def change_by_task(self, ask: Ask, task: UUID, decide: Decide, tell: Tell) -> Answer:
+    async def change_by_task(
+        self, ask: Ask, task: UUID, decide: Decide, tell: Tell, paper: OnPaper | None = None
+    ) -> Answer:
         """Change the instance a task belongs to, on behalf of the official who must be named."""
-        load = partial(self._load, statements.BY_TASK, ask, task, named=True)
+        load = partial(self._load, statements.BY_TASK, ask, task, scope="act", named=True, paper=paper)
         return await self._change(ask, load, decide, tell)
 
-    async def change(self, ask: Ask, instance: UUID, decide: Decide, tell: Tell) -> Answer:
+    async def change(self, ask: Ask, instance: UUID, decide: Decide, tell: Tell, scope: str = "act") -> Answer:
         """Change an instance as a whole, on behalf of an official or as the client itself."""
-        load = partial(self._load, statements.BY_INSTANCE, ask, instance, named=False)
+        load = partial(self._load, statements.BY_INSTANCE, ask, instance, scope=scope, named=False)
         return await self._change(ask, load, decide, tell)
 
     async def _change(self, ask: Ask, load: Callable[[], Any], decide: Decide, tell: Tell) -> Answer:
@@ -106,7 +117,16 @@ class Journal:
                 return answer
         raise Contended
 
-    async def _load(self, statement: Prepared, ask: Ask, subject: UUID, *, named: bool) -> Held | Answer:
+    async def _load(
+        self,
+        statement: Prepared,
+        ask: Ask,
+        subject: UUID,
+        *,
+        scope: str,
+        named: bool,
+        paper: OnPaper | None = None,
+    ) -> Held | Answer:
         """The instance behind a task or an id, or the answer this request was given before."""
         row = await statement.one(
             self.database,
@@ -122,23 +142,41 @@ class Journal:
             return known
         if row["instance_id"] is None:
             raise NotFound
-        require_scope(frozenset(row["scopes"]), "act")
+        require_scope(frozenset(row["scopes"]), scope)
         require_official(ask.credential.official, row["official_allowed"], named=named)
-        return await self._held(row, ask.credential.official, subject if named else None)
+        held = await self._held(row, ask.credential.official, subject if named else None)
+        return await self._as_on_paper(row, held, paper, ask.now) if paper else held
 
     async def _held(self, row: Any, official: UUID | None, task: UUID | None) -> Held:
         around = await surroundings(row, self.catalog)
-        performer = Performer(official=official, name=row["official_name"], offices=around.roster.offices_of(official))
+        offices = around.roster.offices_of(official)
         return Held(
             client=row["client_id"],
-            performer=performer,
+            performer=Performer(official=official, name=row["official_name"], offices=offices),
             around=around,
             state=InstanceState.model_validate_json(row["state"]),
             agency_id=row["agency_id"],
             trail_length=row["trail_length"],
             trail_head=row["trail_head"],
+            recorded_by=None,
             task=task,
             closed_task=_closed_task(row) if task else None,
+        )
+
+    async def _as_on_paper(self, row: Any, held: Held, paper: OnPaper, now: datetime) -> Held:
+        """The same, with the offices the performer held when the work was done, and who records it now."""
+        by = paper.performed_by or held.performer.official
+        if paper.performed_by is not None:
+            require_scope(frozenset(row["scopes"]), "record")
+        then = await statements.OFFICES_THEN.one(
+            self.database, instance_id=held.around.id, official=by, now=paper.performed_at or now
+        )
+        assert then is not None  # noqa: S101  the instance was just loaded, and none is ever deleted
+        offices = Roster.of(json.loads(then["roster"]) if then["roster"] else ()).offices_of(by)
+        return replace(
+            held,
+            performer=Performer(official=by, name=then["official_name"], offices=offices),
+            recorded_by=held.performer.official if paper.performed_by is not None else None,
         )
 
     async def _apply(self, ask: Ask, held: Held, decision: Decision, answer: Answer) -> bool:

@@ -39,7 +39,7 @@ def projected(decision: Decision, process: CompiledProcess) -> str:
 
 def task_row(task: TaskState, process: CompiledProcess) -> dict[str, Any]:
     """A task as the projection holds it."""
-    row = task.model_dump(mode="json", exclude={"returned", "assignee"})
+    row = task.model_dump(mode="json", exclude={"returned", "assignee"})  # the event that sent it back tells the rest
     return row | {
         "assignee_id": str(task.assignee) if task.assignee else None,
         "candidate_roles": list(process.activity(task.activity).candidate_roles),

@@ -61,6 +61,12 @@ async def suspend_instance(door: Door, sender: From, id: UUID, asked: ReasonAske
     return (await suspend(door, sender.ask(asked.model_dump_json()), id, asked.reason)).response()
 
 
+@routes.post("/{id}/answers", response_model=InstanceView, responses=problems(403, 404, 409, 413, 422))
+async def answer_for_party(door: Door, sender: From, id: UUID, asked: AnswerAsked) -> Response:
+    """Record the answer of a party the instance waits for."""
+    return (await answer(door, sender.ask(asked.model_dump_json()), id, asked)).response()
+
+
 @routes.post("/{id}/resume", response_model=InstanceView, responses=problems(403, 404, 409, 413, 422))
 async def resume_instance(door: Door, sender: From, id: UUID, asked: ReasonAsked) -> Response:
     """Let a suspended instance go on."""

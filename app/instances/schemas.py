@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from app.instances.headline import headline
 from app.instances.surroundings import Surroundings, progress
-from engine.state import InstanceState, InstanceStatus, Text
+from engine.definition import Route
+from engine.state import DoneOutside, InstanceState, InstanceStatus, Text
 from engine.trail import canonical_json
 
 LARGEST_INPUT = 16_384
@@ -47,6 +48,14 @@ class DuplicateAsked(Asked):
     reason: Text
 
 
+class StartAtAsked(Asked):
+    """Where a cycle already under way begins here, why, and what was done outside before."""
+
+    activity: ShortText
+    reason: Text
+    done: Annotated[tuple[DoneOutside, ...], Field(max_length=400, strict=False)] = ()
+
+
 class StartAsked(Asked):
     """A cycle to be started. `agency` and `version` default to the definition's agency and newest version."""
 
@@ -58,12 +67,23 @@ class StartAsked(Asked):
     data: Annotated[dict[str, Any], AfterValidator(_storable)] = {}
     duplicate: DuplicateAsked | None = None
     reference: ReferenceAsked | None = None
+    start_at: StartAtAsked | None = None
 
 
 class ReasonAsked(Asked):
     """Why an instance is cancelled, suspended or resumed."""
 
     reason: Text
+
+
+class AnswerAsked(Asked):
+    """A party's answer. `outcome` may be left out where there is one, `node` where one awaits it."""
+
+    party: ShortText
+    outcome: ShortText | None = None
+    node: ShortText | None = None
+    reference: Text | None = None
+    note: Text | None = None
 
 
 class CommentAsked(Asked):
@@ -113,6 +133,15 @@ class OpenTask(BaseModel):
     overdue: bool
 
 
+class AwaitedParty(BaseModel):
+    """A party whose answer the instance waits for, and the answers it may give."""
+
+    node: str
+    party: str
+    since: datetime
+    outcomes: list[Route]
+
+
 class InstanceView(BaseModel):
     """One cycle of an SOP."""
 
@@ -132,6 +161,7 @@ class InstanceView(BaseModel):
     overdue: bool
     progress: Progress
     open_tasks: list[OpenTask]
+    awaited_parties: list[AwaitedParty]
     data: dict[str, Any]
 
     @classmethod
@@ -155,6 +185,7 @@ class InstanceView(BaseModel):
             overdue=False,
             progress=Progress(done=done, total=total),
             open_tasks=_open_tasks(state, around),
+            awaited_parties=_awaited(state, around),
             data=around.data,
         )
 
@@ -168,6 +199,14 @@ def _reference(around: Surroundings) -> ReferenceView | None:
         letter_number=around.letter_number,
         letter_date=around.letter_date,
     )
+
+
+def _awaited(state: InstanceState, around: Surroundings) -> list[AwaitedParty]:
+    return [
+        AwaitedParty(node=one.node, party=one.party, since=one.since, outcomes=list(node.routes))
+        for one in state.asked
+        if (node := around.process.node(one.node)) is not None
+    ]
 
 
 def _open_tasks(state: InstanceState, around: Surroundings) -> list[OpenTask]:

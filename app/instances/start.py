@@ -20,7 +20,7 @@ from app.instances.record import projected, recorded
 from app.instances.schemas import InstanceView, StartAsked
 from app.instances.surroundings import Surroundings
 from engine import decide
-from engine.commands import Performer, Reference, Start
+from engine.commands import Performer, Reference, Start, StartAt
 from engine.decide import Decision
 from engine.trail import GENESIS, Chapter, canonical_json
 
@@ -49,6 +49,7 @@ class _Threshold:
     agency_id: UUID
     definition_id: UUID
     around: Surroundings
+    units: dict[str, tuple[str, ...]]
     first: UUID | None
 
     def command(self, ask: Ask, asked: StartAsked) -> Start:
@@ -59,6 +60,8 @@ class _Threshold:
             period=asked.period,
             title=self.around.title,
             reference=Reference(**dict(named)) if named else None,
+            units=self.units,
+            start_at=_start_at(asked),
             duplicate_of=self.first if asked.duplicate else None,
             reason=asked.duplicate.reason if asked.duplicate and self.first else None,
             input=asked.data,
@@ -89,6 +92,18 @@ async def _threshold(journal: Journal, ask: Ask, asked: StartAsked) -> _Threshol
         raise NotFound
     _refuse_a_second(row, asked)
     return await _stand(journal, row, ask, asked)
+
+
+def _start_at(asked: StartAsked) -> StartAt | None:
+    named = asked.start_at
+    return StartAt(activity=named.activity, reason=named.reason, done=named.done) if named else None
+
+
+def _by_kind(pairs: list[list[str]]) -> dict[str, tuple[str, ...]]:
+    kinds: dict[str, tuple[str, ...]] = {}
+    for kind, key in pairs:
+        kinds[kind] = (*kinds.get(kind, ()), key)
+    return kinds
 
 
 def _refuse_a_second(row: Any, asked: StartAsked) -> None:
@@ -131,6 +146,7 @@ async def _stand(journal: Journal, row: Any, ask: Ask, asked: StartAsked) -> _Th
         agency_id=row["agency_id"],
         definition_id=row["definition_id"],
         around=around,
+        units=_by_kind(json.loads(row["units"]) if row["units"] else []),
         first=row["first_id"],
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Date,
     Integer,
     LargeBinary,
+    ScalarSelect,
     Select,
     SmallInteger,
     Text,
@@ -26,7 +27,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.database import Prepared
@@ -43,6 +44,7 @@ from app.tables import (
     officials,
     process_definitions,
     tasks,
+    units,
 )
 from app.tables.metadata import Instant
 
@@ -208,6 +210,9 @@ def _project(changed: CTE) -> CTE:
             column("closed_at", Instant),
             column("outcome", Text),
             column("performed_by", Uuid),
+            column("performed_at", Instant),
+            column("awaits", ARRAY(Text)),
+            column("deliveries", JSONB),
             column("returned_event_id", Uuid),
         )
         .render_derived("given_task", with_types=True)
@@ -215,7 +220,9 @@ def _project(changed: CTE) -> CTE:
     names = [one.name for one in given.c]
     rows = select(changed.c.id, changed.c.agency_id, *given.c).select_from(changed.join(given, true()))
     written = upsert(tasks).from_select(["instance_id", "agency_id", *names], rows)
-    changing = ("status", "assignee_id", "held_since", "closed_at", "outcome", "performed_by")
+    changing = (
+        "status", "assignee_id", "held_since", "closed_at", "outcome", "performed_by", "performed_at", "deliveries",
+    )  # fmt: skip
     return (
         written.on_conflict_do_update(
             index_elements=[tasks.c.id], set_={name: written.excluded[name] for name in changing}
@@ -304,6 +311,7 @@ def _threshold() -> Select[Any]:
             target.c.key.label("agency"),
             target.c.timezone,
             cast(seats_of(target.c.id, wanted.c.key), Text).label("roster"),
+            cast(_units_of(target.c.id), Text).label("units"),
             *(one.label(f"first_{one.key}") for one in first.c),
             *(one.label(f"taken_{one.key}") for one in taken.c),
         )
@@ -315,6 +323,25 @@ def _threshold() -> Select[Any]:
         .outerjoin(idempotency_answers, is_mine(api_keys.c.id))
         .where(key_is_valid())
     )
+
+
+def _units_of(agency_id: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """The keys of an agency's units as one JSON array of [kind, key], in order."""
+    pair = func.jsonb_build_array(units.c.kind, units.c.key)
+    return (
+        select(func.jsonb_agg(aggregate_order_by(pair, units.c.key)))
+        .where(units.c.agency_id == agency_id)
+        .scalar_subquery()
+    )
+
+
+def _offices_then() -> Select[Any]:
+    """The seats of an instance's agency at an earlier moment, and the name of who acted then; for work on paper."""
+    name = select(officials.c.name).where(officials.c.id == bindparam("official", type_=Uuid)).scalar_subquery()
+    return select(
+        cast(seats_of(instances.c.agency_id, instances.c.definition_key), Text).label("roster"),
+        name.label("official_name"),
+    ).where(instances.c.id == bindparam("instance_id", type_=Uuid))
 
 
 def _wanted_definition() -> Any:
@@ -373,3 +400,4 @@ BY_TASK = Prepared(_held_by_task)
 CHANGE = Prepared(_change)
 THRESHOLD = Prepared(_threshold)
 BEGIN = Prepared(_begin)
+OFFICES_THEN = Prepared(_offices_then)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from app.identity.roster import Roster
 from engine.compiler import CompiledProcess
-from engine.state import InstanceState, TaskState
+from engine.state import InstanceState, Scope, TaskState, lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,4 +51,20 @@ class Surroundings:
 
 def progress(state: InstanceState, process: CompiledProcess) -> tuple[int, int]:
     """How many printed rows are done and need not be done again, of how many."""
-    return len(state.done), len(process.definition.activities)
+    finished = sum(_is_finished(activity.id, state, process) for activity in process.definition.activities)
+    return finished, len(process.definition.activities)
+
+
+def _is_finished(activity: str, state: InstanceState, process: CompiledProcess) -> bool:
+    """Done, and by every unit that is still at work in the node around it."""
+    around = process.places.of[activity].inside
+    at_work = [child.unit for scope in _all(state.root) if scope.node == around for child in scope.children]
+    if at_work:
+        return all(lane(activity, unit) in state.done for unit in at_work)
+    return any(one == activity or one.startswith(f"{activity}@") for one in state.done)
+
+
+def _all(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for child in scope.children:
+        yield from _all(child)

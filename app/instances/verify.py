@@ -20,7 +20,7 @@ from engine.compiler import CompiledProcess
 from engine.errors import TrailContradiction
 from engine.events import from_record
 from engine.evolve import replay
-from engine.state import InstanceState
+from engine.state import Delivery, InstanceState
 from engine.trail import check_chain, check_personal
 
 BATCH = 200
@@ -139,6 +139,9 @@ class _TaskRow(BaseModel):
     closed_at: AwareDatetime | None
     outcome: str | None
     performed_by: UUID | None
+    performed_at: AwareDatetime | None
+    awaits: list[str]
+    deliveries: list[Delivery]
     returned_event_id: UUID | None
 
 

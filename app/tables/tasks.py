@@ -1,7 +1,7 @@
 """Tasks: the projection of every task an instance ever opened, written in the statement that changes its state."""
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, Uuid, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.tables.metadata import Instant, metadata
 
@@ -26,6 +26,9 @@ tasks = Table(
     Column("closed_at", Instant),
     Column("outcome", Text),
     Column("performed_by", Uuid),
+    Column("performed_at", Instant),
+    Column("awaits", ARRAY(Text), nullable=False),
+    Column("deliveries", JSONB, nullable=False),
     Column("returned_event_id", Uuid, ForeignKey("audit_events.id")),
     UniqueConstraint("instance_id", "activity", "unit", "round", postgresql_nulls_not_distinct=True),
     CheckConstraint("status IN ('open', 'claimed', 'completed', 'withdrawn', 'cancelled')", name="status_known"),

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from app.errors import Existing
+from app.idempotency import Answer
 from app.instances.journal import Held
+from app.tasks.schemas import TaskView
 from engine.decide import Decision
 from engine.errors import TaskClaimed, TaskClosed
 from engine.state import TaskState
@@ -33,6 +35,13 @@ def acting_on(held: Held) -> Iterator[None]:
 def task_in(decision: Decision, task: UUID) -> TaskState:
     """The task as the decision left it."""
     return next(touched for touched in decision.tasks if touched.id == task)
+
+
+def task_told(held: Held, decision: Decision) -> Answer:
+    """The answer that shows the task as the decision left it."""
+    assert held.task is not None  # noqa: S101  loaded by its task
+    view = TaskView.of(task_in(decision, held.task), decision.state, held.around)
+    return Answer(200, view.model_dump_json())
 
 
 def _text(official: UUID | None) -> str | None:

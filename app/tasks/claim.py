@@ -7,8 +7,7 @@ from uuid import UUID
 from app.clock import new_id
 from app.idempotency import Answer, Ask
 from app.instances.journal import Held, Journal
-from app.tasks.acting import acting_on, task_in
-from app.tasks.schemas import TaskView
+from app.tasks.acting import acting_on
 from engine import decide
 from engine.commands import Claim, Unclaim
 from engine.decide import Decision
@@ -22,7 +21,7 @@ async def claim(journal: Journal, ask: Ask, task: UUID) -> Answer:
             command = Claim(by=held.performer, task=task)
             return decide.claim(held.around.process, held.state, command, now=ask.now, new_id=new_id)
 
-    return await journal.change_by_task(ask, task, decided, _told)
+    return await journal.change_by_task(ask, task, decided, task_told)
 
 
 async def unclaim(journal: Journal, ask: Ask, task: UUID) -> Answer:
@@ -33,10 +32,4 @@ async def unclaim(journal: Journal, ask: Ask, task: UUID) -> Answer:
             command = Unclaim(by=held.performer, task=task)
             return decide.unclaim(held.around.process, held.state, command, now=ask.now, new_id=new_id)
 
-    return await journal.change_by_task(ask, task, decided, _told)
-
-
-def _told(held: Held, decision: Decision) -> Answer:
-    assert held.task is not None  # noqa: S101  loaded by its task
-    view = TaskView.of(task_in(decision, held.task), decision.state, held.around)
-    return Answer(200, view.model_dump_json())
+    return await journal.change_by_task(ask, task, decided, task_told)

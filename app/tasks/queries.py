@@ -179,6 +179,9 @@ def _task(row: Any) -> TaskState:
         closed_at=row["task_closed_at"],
         outcome=row["task_outcome"],
         performed_by=row["task_performed_by"],
+        performed_at=row["task_performed_at"],
+        awaits=row["task_awaits"],
+        deliveries=row["task_deliveries"],
     )
 
 

@@ -14,7 +14,9 @@ from app.paging import Page, respond
 from app.tasks import queries
 from app.tasks.claim import claim, unclaim
 from app.tasks.complete import complete
-from app.tasks.schemas import CompleteAsked, Completed, TaskView
+from app.tasks.deliver import deliver
+from app.tasks.schemas import CompleteAsked, Completed, DeliveryAsked, TaskView, UndoAsked
+from app.tasks.undo import undo
 
 routes = APIRouter(tags=["tasks"])
 
@@ -59,3 +61,15 @@ async def unclaim_task(door: Door, sender: From, id: UUID) -> Response:
 async def complete_task(door: Door, sender: From, id: UUID, asked: CompleteAsked) -> Response:
     """Complete a task with an outcome, and open what follows."""
     return (await complete(door, sender.ask(asked.model_dump_json()), id, asked)).response()
+
+
+@routes.post("/v1/tasks/{id}/undo", response_model=Completed, responses=problems(400, 403, 404, 409, 413, 422))
+async def undo_task(door: Door, sender: From, id: UUID, asked: UndoAsked) -> Response:
+    """Take a mistaken completion or return back, while nothing it opened has been acted on."""
+    return (await undo(door, sender.ask(asked.model_dump_json()), id, asked.reason)).response()
+
+
+@routes.post("/v1/tasks/{id}/deliveries", response_model=TaskView, responses=problems(400, 403, 404, 409, 413, 422))
+async def deliver_to_task(door: Door, sender: From, id: UUID, asked: DeliveryAsked) -> Response:
+    """Note that a unit or party handed in what the step waits for."""
+    return (await deliver(door, sender.ask(asked.model_dump_json()), id, asked)).response()

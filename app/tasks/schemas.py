@@ -6,10 +6,10 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.identity.roster import Candidate
-from app.instances.schemas import Asked, InstanceView
+from app.instances.schemas import Asked, InstanceView, ShortText
 from app.instances.surroundings import Surroundings
 from engine.commands import Complete, Performer
 from engine.definition import Route, SubStep, TimeLimit
@@ -25,6 +25,33 @@ def _a_real_date(document: Output) -> Output:
 Document = Annotated[Output, AfterValidator(_a_real_date)]
 
 
+class Evidence(Asked):
+    """What shows that somebody signed on paper: a reference or a link, with its fingerprint where there is one."""
+
+    name: ShortText = "bukti"
+    url: Annotated[str, Field(max_length=2_000, pattern=r"^https://[^\s\x00]+$")] | None = None
+    reference: Text | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @property
+    def output(self) -> Output:
+        return Output(name=self.name, url=self.url, reference=self.reference, sha256=self.sha256)
+
+
+class UndoAsked(Asked):
+    """Why a completion or return is taken back."""
+
+    reason: Text
+
+
+class DeliveryAsked(Asked):
+    """Material that a unit or party handed in. `from` is the unit's key or the party's id."""
+
+    from_: ShortText = Field(alias="from")
+    reference: Text | None = None
+    note: Text | None = None
+
+
 class CompleteAsked(Asked):
     """How an activity ended. One output for each printed one on a forward outcome, none on a return."""
 
@@ -33,8 +60,12 @@ class CompleteAsked(Asked):
     attachments: Annotated[tuple[Document, ...], Field(max_length=50, strict=False)] = ()
     note: Text | None = None
     reason: Text | None = None
+    units: Annotated[tuple[ShortText, ...], Field(max_length=200, strict=False)] = ()
+    performed_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    performed_by: Annotated[UUID, Field(strict=False)] | None = None
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=50, strict=False)] = ()
 
-    def command(self, task: UUID, by: Performer) -> Complete:
+    def command(self, task: UUID, by: Performer, recorded_by: UUID | None) -> Complete:
         return Complete(
             by=by,
             task=task,
@@ -43,6 +74,10 @@ class CompleteAsked(Asked):
             attachments=self.attachments,
             note=self.note,
             reason=self.reason,
+            units=self.units,
+            performed_at=self.performed_at,
+            recorded_by=recorded_by,
+            evidence=tuple(one.output for one in self.evidence),
         )
 
 
@@ -60,6 +95,18 @@ class MaterialView(BaseModel):
     by: UUID | None
     by_name: str | None
     at: datetime
+
+
+class AwaitView(BaseModel):
+    """A unit or party whose material the step collects; `delivered_at` is null until it has handed in."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+
+    from_: str = Field(alias="from")
+    asked_at: datetime
+    delivered_at: datetime | None
+    by: UUID | None
+    reference: str | None
 
 
 class ReturnedView(BaseModel):
@@ -107,6 +154,8 @@ class TaskView(BaseModel):
     outcomes: list[Route]
     outcome: str | None
     performed_by: UUID | None
+    performed_at: datetime | None
+    awaits: list[AwaitView]
     sub_steps: list[SubStep]
     materials: list[MaterialView]
     returned: ReturnedView | None
@@ -147,6 +196,8 @@ class TaskView(BaseModel):
             outcomes=list(activity.routes),
             outcome=task.outcome,
             performed_by=task.performed_by,
+            performed_at=task.performed_at,
+            awaits=_awaits(task),
             sub_steps=list(activity.sub_steps),
             materials=_materials(state, around),
             returned=_returned(task, around),
@@ -169,6 +220,20 @@ def _candidates(task: TaskState, around: Surroundings) -> list[Candidate]:
     return [one for one in may if task.assignee in (None, one.official)]
 
 
+def _awaits(task: TaskState) -> list[AwaitView]:
+    delivered = {delivery.source: delivery for delivery in task.deliveries}
+    return [
+        AwaitView(
+            from_=source,
+            asked_at=task.opened_at,
+            delivered_at=delivered[source].at if source in delivered else None,
+            by=delivered[source].by if source in delivered else None,
+            reference=delivered[source].reference if source in delivered else None,
+        )
+        for source in task.awaits
+    ]
+
+
 def _materials(state: InstanceState, around: Surroundings) -> list[MaterialView]:
     order = {activity.id: activity.number for activity in around.process.definition.activities}
     return [
@@ -181,7 +246,7 @@ def _materials(state: InstanceState, around: Surroundings) -> list[MaterialView]
             at=material.at,
         )
         for material in sorted(state.materials, key=lambda one: order[one.activity])
-        for output in material.outputs
+        for output in (*material.outputs, *material.attachments)
     ]
 
 

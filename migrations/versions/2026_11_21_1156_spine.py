@@ -102,7 +102,10 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("agency_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.CheckConstraint("key ~ '^[a-z][a-z0-9_]*$'", name=op.f("ck_units_key_form")),
+        sa.CheckConstraint("kind ~ '^[a-z][a-z0-9_]*$'", name=op.f("ck_units_kind_form")),
         sa.ForeignKeyConstraint(["agency_id"], ["agencies.id"], name=op.f("fk_units_agency_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_units")),
         sa.UniqueConstraint("agency_id", "id", name=op.f("uq_units_agency_id_id")),
@@ -281,6 +284,9 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("performed_by", sa.Uuid(), nullable=True),
+        sa.Column("performed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("awaits", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("deliveries", postgresql.JSONB(), nullable=False),
         sa.Column("returned_event_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
             "(closed_at IS NULL) = (status IN ('open', 'claimed'))", name=op.f("ck_tasks_closed_when_not_live")
