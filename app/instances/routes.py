@@ -11,10 +11,11 @@ from app.audit import queries as audit
 from app.audit.schemas import AuditEvent
 from app.http import CSV, From, Now, Reader, problems
 from app.instances import queries
+from app.instances.answer import answer
 from app.instances.comment import comment
 from app.instances.door import Door
 from app.instances.interrupt import cancel, resume, suspend
-from app.instances.schemas import CommentAsked, CommentView, InstanceView, ReasonAsked, StartAsked
+from app.instances.schemas import AnswerAsked, CommentAsked, CommentView, InstanceView, ReasonAsked, StartAsked
 from app.instances.start import start
 from app.paging import Page, respond
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from app.clock import new_id
 from app.idempotency import Answer, Ask
 from app.instances.journal import Held, Journal
-from app.tasks.acting import acting_on
+from app.tasks.acting import acting_on, task_told
 from engine import decide
 from engine.commands import Claim, Unclaim
 from engine.decide import Decision
