@@ -91,7 +91,9 @@ def test_every_list_of_the_identity_block_is_verbatim(
 
 
 def test_the_title_is_the_caption_of_the_table(lakip: ProcessDefinition, sheet: PrintedSheet) -> None:
-    assert lakip.title == next(line for line in reversed(sheet.block) if line)
+    caption = next(line for line in reversed(sheet.block) if line)
+
+    assert caption == f"SOP {lakip.title}"
 
 
 def test_a_misprint_keeps_its_place_and_its_reading_stands_beside_it(lakip: ProcessDefinition) -> None:

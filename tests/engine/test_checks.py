@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.checks import RESERVED, Finding, findings
@@ -42,7 +44,9 @@ def paths(definition: ProcessDefinition) -> set[Path]:
 def test_a_consistent_sop_has_no_findings() -> None:
     review = an_activity("periksa", forward("kirim", "approved"), back("susun"), number=2)
 
-    assert findings(a_definition(an_activity("susun", forward("periksa")), review, an_activity("kirim", number=3))) == ()
+    assert (
+        findings(a_definition(an_activity("susun", forward("periksa")), review, an_activity("kirim", number=3))) == ()
+    )
 
 
 def test_finds_an_activity_id_that_comes_twice() -> None:
@@ -92,7 +96,8 @@ def test_finds_an_outcome_that_is_a_reserved_word(outcome: str) -> None:
 @pytest.mark.parametrize("field", ["candidate_roles", "assisting_roles"])
 def test_finds_a_role_nobody_declared_and_says_which_was_meant(field: str) -> None:
     roles = (Role(id="pelaksana", name="Pelaksana"), Role(id="sekretaris", name="Sekretaris"))
-    found = the_only(two(second=an_activity("kirim", number=2, **{field: ("sekertaris",)}), roles=roles))
+    given: dict[str, Any] = {field: ("sekertaris",)}
+    found = the_only(two(second=an_activity("kirim", number=2, **given), roles=roles))
 
     assert found.path == ("activities", 1, field, 0)
     assert found.expected == "sekretaris"
@@ -144,7 +149,9 @@ def test_finds_an_execution_that_sends_back() -> None:
     assert (found.path, found.expected) == (("activities", 1, "routes", 1, "kind"), "forward")
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [(ActivityKind.EXECUTION, "completed"), (ActivityKind.DECISION, "approved")])
+@pytest.mark.parametrize(
+    ("kind", "outcome"), [(ActivityKind.EXECUTION, "completed"), (ActivityKind.DECISION, "approved")]
+)
 def test_finds_an_activity_without_a_way_on(kind: ActivityKind, outcome: str) -> None:
     found = findings(two(second=an_activity("kirim", back("susun"), number=2, kind=kind)))
     missing = [one for one in found if one.path == ("activities", 1, "routes") and one.expected == outcome]

@@ -8,7 +8,7 @@ from engine import errors
 from engine.errors import Refused
 from engine.state import Output, TaskStatus
 
-EVERY = sorted(Refused.__subclasses__(), key=lambda kind: kind.__name__)
+EVERY = [kind for kind in Refused.__subclasses__() if kind.__module__ == errors.__name__]
 
 
 @pytest.mark.parametrize("kind", EVERY)
