@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table, insert, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import new_id
@@ -187,7 +188,7 @@ async def _officials_by_role(connection: AsyncConnection) -> dict[str, UUID]:
         select(role_bindings.c.role, officials.c.id)
         .join_from(role_bindings, holders, holders.c.position_id == role_bindings.c.position_id)
         .join(officials, officials.c.id == holders.c.official_id)
-        .distinct(role_bindings.c.role)
+        .ext(distinct_on(role_bindings.c.role))
         .order_by(role_bindings.c.role, officials.c.name)
     )
     return {row.role: row.id for row in await connection.execute(found)}

@@ -30,4 +30,11 @@ class BodyLimit:
                 raise errors.BodyTooLarge(limit=self._limit)
             return message
 
-        await self._app(scope, counted, send)
+        async def corrected(message: Message) -> None:
+            # FastAPI takes whatever stops it from reading a body for broken JSON
+            if read <= self._limit:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                await errors.answer(Request(scope), errors.BodyTooLarge(limit=self._limit))(scope, receive, send)
+
+        await self._app(scope, counted, corrected)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from app import errors
 from app.database import Database, DatabaseUnavailable
 from app.definitions.catalog import Catalog
+from app.definitions.routes import PARTS
 from app.definitions.routes import routes as definitions
 from app.instances.journal import Journal
 from app.instances.routes import routes as instances
@@ -23,7 +24,7 @@ from app.limits import BodyLimit
 from app.settings import Settings
 from app.tasks.routes import routes as tasks
 from engine.errors import Refused
-from engine.mistakes import from_validation
+from engine.mistakes import Location, Path, from_validation, rendered
 
 log = logging.getLogger("alur")
 
@@ -33,8 +34,10 @@ class Alur(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
+        shapes = document["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
-            document["components"]["schemas"].pop(name, None)
+            shapes.pop(name, None)
+        shapes |= PARTS
         for path in document["paths"].values():
             for operation in path.values():
                 _tell_problems_truly(operation)
@@ -122,7 +125,20 @@ async def _unavailable(request: Request, lost: Exception) -> Response:
 
 async def _invalid(request: Request, invalid: Exception) -> Response:
     assert isinstance(invalid, RequestValidationError)  # noqa: S101  registered for nothing else
-    return errors.answer(request, errors.RequestInvalid(*from_validation(invalid.errors())))
+    return errors.answer(request, errors.RequestInvalid(*from_validation(invalid.errors(), _locate(invalid))))
+
+
+def _locate(invalid: RequestValidationError) -> Callable[[Path], Location]:
+    """Where a mistake stands in the client's own words: `reason`, not `body.reason`; broken JSON by line and column."""
+
+    def locate(path: Path) -> Location:
+        where, *inside = path
+        if where == "body" and isinstance(invalid.body, str) and inside and isinstance(inside[0], int):
+            before = invalid.body[: inside[0]]
+            return Location("", before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return Location(rendered(tuple(inside)))
+
+    return locate
 
 
 async def _by_status(request: Request, raised: Exception) -> Response:

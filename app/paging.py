@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import Response
 
 from app.errors import RequestInvalid
@@ -42,13 +42,20 @@ class Listing(BaseModel):
     cursor: str | None = Field(default=None, description="`next` of the page before.")
     format: Literal["json", "csv"] | None = Field(default=None, description="`csv` for a spreadsheet.")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_nul(cls, value: Any) -> Any:
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("NUL is not a character that can be searched for")
+        return value
+
     def after(self, read: Callable[[str], Place]) -> Place | None:
         """Where the page before ended. Raises RequestInvalid for a cursor of another list or of other filters."""
         if self.cursor is None:
             return None
         try:
             filters, place = json.loads(base64.urlsafe_b64decode(self.cursor.encode()))
-            if filters == self._filters():
+            if filters == self._filters() and isinstance(place, str) and "\0" not in place:
                 return read(place)
         except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError):
             pass
@@ -85,6 +92,14 @@ def respond(request: Request, listing: Listing, page: Page[Any]) -> Response:
             headers["Link"] = f'<{request.url.include_query_params(cursor=page.next)}>; rel="next"'
         return Response(_csv(page), headers=headers, media_type="text/csv; charset=utf-8")
     return Response(page.model_dump_json(), media_type="application/json")
+
+
+def ordinal(text: str) -> int:
+    """A place in a list that is counted. Raises ValueError for what PostgreSQL could not count to."""
+    place = int(text)
+    if not 0 <= place < 2**31:
+        raise ValueError(f"{place} is no place in a list")
+    return place
 
 
 def split(value: str | None) -> list[str] | None:

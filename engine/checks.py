@@ -386,7 +386,7 @@ def _dangling(path: Path, pointer: str, part: BaseModel, suggest: _Suggestions) 
 @lru_cache
 def _indonesian(model: type[BaseModel]) -> dict[str, str]:
     """The fields of a model by their words on the sheet, which somebody may have written instead."""
-    return {(field.alias or name).rpartition(".")[2]: name for name, field in model.model_fields.items()}
+    return {str(field.validation_alias or name).rpartition(".")[2]: name for name, field in model.model_fields.items()}
 
 
 def _pointable(part: BaseModel, pointer: str) -> str | None:

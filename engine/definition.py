@@ -1,6 +1,6 @@
 """The definition of a process: one SOP sheet as a frozen value, the same in YAML, in memory and over REST.
 
-The aliases are the Indonesian keys of the YAML form; a dot in an alias is a group of the sheet
+The aliases are the Indonesian keys of the YAML form, read and never written; a dot in one is a group of the sheet
 (`mutu_baku.waktu` stands under `mutu_baku`). Keys are translated, values never: "3 Hari" stays what it is.
 Words follow PermenPANRB 35/2012: kegiatan, pelaksana, mutu baku.
 """
@@ -96,101 +96,101 @@ class SubStepKind(StrEnum):
 class PrintedDate(Part):
     """A date of the identity block: the printed text, and what it says (`2023-08-31`, or `2023-03` without a day)."""
 
-    text: Printed = Field(alias="tercetak")
+    text: Printed = Field(validation_alias="tercetak")
     date: Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")] | None = Field(
-        default=None, alias="tanggal"
+        default=None, validation_alias="tanggal"
     )
 
 
 class Identity(Part):
     """The identity block of the sheet. Null or empty where the sheet prints nothing."""
 
-    number: Printed | None = Field(default=None, alias="nomor")
-    created: PrintedDate | None = Field(default=None, alias="tanggal_pembuatan")
-    revised: PrintedDate | None = Field(default=None, alias="tanggal_revisi")
-    effective: PrintedDate | None = Field(default=None, alias="tanggal_efektif")
-    approved_by: Printed | None = Field(default=None, alias="disahkan_oleh")
-    printed_title: Printed | None = Field(default=None, alias="nama_sop")
-    legal_basis: Lines = Field(default=(), alias="dasar_hukum")
-    qualifications: Lines = Field(default=(), alias="kualifikasi_pelaksana")
-    related: Lines = Field(default=(), alias="keterkaitan")
-    equipment: Lines = Field(default=(), alias="peralatan")
-    warnings: Lines = Field(default=(), alias="peringatan")
-    records: Lines = Field(default=(), alias="pencatatan")
-    readings: Readings = Field(default={}, alias="bacaan")
+    number: Printed | None = Field(default=None, validation_alias="nomor")
+    created: PrintedDate | None = Field(default=None, validation_alias="tanggal_pembuatan")
+    revised: PrintedDate | None = Field(default=None, validation_alias="tanggal_revisi")
+    effective: PrintedDate | None = Field(default=None, validation_alias="tanggal_efektif")
+    approved_by: Printed | None = Field(default=None, validation_alias="disahkan_oleh")
+    printed_title: Printed | None = Field(default=None, validation_alias="nama_sop")
+    legal_basis: Lines = Field(default=(), validation_alias="dasar_hukum")
+    qualifications: Lines = Field(default=(), validation_alias="kualifikasi_pelaksana")
+    related: Lines = Field(default=(), validation_alias="keterkaitan")
+    equipment: Lines = Field(default=(), validation_alias="peralatan")
+    warnings: Lines = Field(default=(), validation_alias="peringatan")
+    records: Lines = Field(default=(), validation_alias="pencatatan")
+    readings: Readings = Field(default={}, validation_alias="bacaan")
     """The cleaned words of a printed field (`warnings[0]`), where they differ."""
-    inferred: Pointers = Field(default=(), alias="disimpulkan")
+    inferred: Pointers = Field(default=(), validation_alias="disimpulkan")
 
 
 class Role(Part):
     """A pelaksana column of the sheet."""
 
     id: Name
-    name: Printed = Field(alias="nama")
+    name: Printed = Field(validation_alias="nama")
 
 
 class Party(Part):
     """Somebody outside the agency (pihak luar), who holds no task."""
 
     id: Name
-    name: Printed = Field(alias="nama")
+    name: Printed = Field(validation_alias="nama")
 
 
 class TimeLimit(Part):
     """The waktu of an activity: the printed text and how it is read. A norm in working time, not a duration."""
 
-    text: Printed = Field(alias="tercetak")
-    amount: int = Field(gt=0, le=10_000, alias="jumlah")
-    unit: TimeUnit = Field(alias="satuan")
+    text: Printed = Field(validation_alias="tercetak")
+    amount: int = Field(gt=0, le=10_000, validation_alias="jumlah")
+    unit: TimeUnit = Field(validation_alias="satuan")
 
 
 class SubStep(Part):
     """A numbered line inside one activity. A checklist, never a task."""
 
-    number: Printed = Field(alias="nomor")
-    name: Printed = Field(alias="uraian")
-    kind: SubStepKind = Field(alias="jenis")
-    time_limit: TimeLimit | None = Field(default=None, alias="waktu")
-    readings: dict[str, str] = Field(default={}, alias="bacaan")
+    number: Printed = Field(validation_alias="nomor")
+    name: Printed = Field(validation_alias="uraian")
+    kind: SubStepKind = Field(validation_alias="jenis")
+    time_limit: TimeLimit | None = Field(default=None, validation_alias="waktu")
+    readings: dict[str, str] = Field(default={}, validation_alias="bacaan")
 
 
 class Source(Part):
     """Whose material a step collects: every unit of a kind, or one party. Exactly one of the two."""
 
-    units: Name | None = Field(default=None, alias="unit")
-    party: Name | None = Field(default=None, alias="pihak")
+    units: Name | None = Field(default=None, validation_alias="unit")
+    party: Name | None = Field(default=None, validation_alias="pihak")
 
 
 class Route(Part):
     """Where an outcome leads: an activity or a node; null ends the branch, or at the outermost level the instance."""
 
-    outcome: Outcome = Field(alias="hasil")
-    kind: RouteKind = Field(alias="jenis")
-    to: Name | None = Field(alias="ke")
+    outcome: Outcome = Field(validation_alias="hasil")
+    kind: RouteKind = Field(validation_alias="jenis")
+    to: Name | None = Field(validation_alias="ke")
 
 
 class Activity(Part):
     """One printed row of the sheet (kegiatan). `name` is the whole printed cell."""
 
     id: Name
-    number: int = Field(ge=1, le=999, alias="nomor")
-    name: Printed = Field(alias="uraian")
-    kind: ActivityKind = Field(alias="jenis")
-    candidate_roles: tuple[Name, ...] = Field(min_length=1, max_length=50, alias="pelaksana")
-    assisting_roles: tuple[Name, ...] = Field(default=(), max_length=50, alias="pendamping")
-    requirements: Lines = Field(default=(), alias="mutu_baku.kelengkapan")
-    time_limit: TimeLimit | None = Field(default=None, alias="mutu_baku.waktu")
-    output: Printed | None = Field(default=None, alias="mutu_baku.output")
-    remark: Printed | None = Field(default=None, alias="keterangan")
-    sub_steps: tuple[SubStep, ...] = Field(default=(), max_length=200, alias="sub_langkah")
-    awaits: tuple[Source, ...] = Field(default=(), max_length=50, alias="menunggu")
+    number: int = Field(ge=1, le=999, validation_alias="nomor")
+    name: Printed = Field(validation_alias="uraian")
+    kind: ActivityKind = Field(validation_alias="jenis")
+    candidate_roles: tuple[Name, ...] = Field(min_length=1, max_length=50, validation_alias="pelaksana")
+    assisting_roles: tuple[Name, ...] = Field(default=(), max_length=50, validation_alias="pendamping")
+    requirements: Lines = Field(default=(), validation_alias="mutu_baku.kelengkapan")
+    time_limit: TimeLimit | None = Field(default=None, validation_alias="mutu_baku.waktu")
+    output: Printed | None = Field(default=None, validation_alias="mutu_baku.output")
+    remark: Printed | None = Field(default=None, validation_alias="keterangan")
+    sub_steps: tuple[SubStep, ...] = Field(default=(), max_length=200, validation_alias="sub_langkah")
+    awaits: tuple[Source, ...] = Field(default=(), max_length=50, validation_alias="menunggu")
     """Whose material the step collects: a checklist of deliveries, no tasks of their own."""
-    sends_to: tuple[Name, ...] = Field(default=(), max_length=20, alias="dikirim_ke")
+    sends_to: tuple[Name, ...] = Field(default=(), max_length=20, validation_alias="dikirim_ke")
     """The parties the step hands its output to."""
-    routes: tuple[Route, ...] = Field(min_length=1, max_length=20, alias="alur")
-    readings: Readings = Field(default={}, alias="bacaan")
+    routes: tuple[Route, ...] = Field(min_length=1, max_length=20, validation_alias="alur")
+    readings: Readings = Field(default={}, validation_alias="bacaan")
     """The cleaned words of a printed cell (`name`, `output`), where they differ."""
-    inferred: Pointers = Field(default=(), alias="disimpulkan")
+    inferred: Pointers = Field(default=(), validation_alias="disimpulkan")
     """Names of the fields that are not printed but chosen (`candidate_roles`, `routes.returned.to`)."""
 
     @property
@@ -203,7 +203,7 @@ class Branch(Part):
     """One of the branches of a parallel node: the activities and nodes in it, the first of which begins it."""
 
     id: Name
-    members: tuple[Name, ...] = Field(min_length=1, alias="isi")
+    members: tuple[Name, ...] = Field(min_length=1, validation_alias="isi")
 
 
 class Node(Part):
@@ -216,28 +216,28 @@ class Node(Part):
     """
 
     id: Name
-    kind: NodeKind = Field(alias="jenis")
-    branches: tuple[Branch, ...] = Field(default=(), max_length=50, alias="cabang")
-    units: Name | None = Field(default=None, alias="unit")
-    members: tuple[Name, ...] = Field(default=(), alias="isi")
-    at_least: int | None = Field(default=None, ge=1, le=1_000, alias="paling_sedikit")
-    or_once: bool = Field(default=False, alias="atau_sekali")
-    to: Name | None = Field(default=None, alias="ke")
-    party: Name | None = Field(default=None, alias="pihak")
-    routes: tuple[Route, ...] = Field(default=(), max_length=20, alias="alur")
-    inferred: tuple[str, ...] = Field(default=(), alias="disimpulkan")
+    kind: NodeKind = Field(validation_alias="jenis")
+    branches: tuple[Branch, ...] = Field(default=(), max_length=50, validation_alias="cabang")
+    units: Name | None = Field(default=None, validation_alias="unit")
+    members: tuple[Name, ...] = Field(default=(), validation_alias="isi")
+    at_least: int | None = Field(default=None, ge=1, le=1_000, validation_alias="paling_sedikit")
+    or_once: bool = Field(default=False, validation_alias="atau_sekali")
+    to: Name | None = Field(default=None, validation_alias="ke")
+    party: Name | None = Field(default=None, validation_alias="pihak")
+    routes: tuple[Route, ...] = Field(default=(), max_length=20, validation_alias="alur")
+    inferred: tuple[str, ...] = Field(default=(), validation_alias="disimpulkan")
 
 
 class ProcessDefinition(Part):
     """One SOP. Which version of its key it is, is known only once it is published."""
 
-    key: Key = Field(alias="kunci")
-    title: Printed = Field(alias="judul")
-    agency: Key = Field(alias="instansi")
-    identity: Identity = Field(default=Identity(), alias="identitas")
-    roles: tuple[Role, ...] = Field(min_length=1, max_length=50, alias="peran")
-    cycle: tuple[Cycle, ...] = Field(min_length=1, max_length=6, alias="siklus")
-    activities: tuple[Activity, ...] = Field(min_length=1, max_length=400, alias="kegiatan")
-    nodes: tuple[Node, ...] = Field(default=(), max_length=100, alias="simpul")
-    parties: tuple[Party, ...] = Field(default=(), max_length=50, alias="pihak")
-    inferred: Pointers = Field(default=(), alias="disimpulkan")
+    key: Key = Field(validation_alias="kunci")
+    title: Printed = Field(validation_alias="judul")
+    agency: Key = Field(validation_alias="instansi")
+    identity: Identity = Field(default=Identity(), validation_alias="identitas")
+    roles: tuple[Role, ...] = Field(min_length=1, max_length=50, validation_alias="peran")
+    cycle: tuple[Cycle, ...] = Field(min_length=1, max_length=6, validation_alias="siklus")
+    activities: tuple[Activity, ...] = Field(min_length=1, max_length=400, validation_alias="kegiatan")
+    nodes: tuple[Node, ...] = Field(default=(), max_length=100, validation_alias="simpul")
+    parties: tuple[Party, ...] = Field(default=(), max_length=50, validation_alias="pihak")
+    inferred: Pointers = Field(default=(), validation_alias="disimpulkan")

@@ -45,11 +45,14 @@ LARGEST_JSON = 512 * 1024
 DEEPEST = 20
 """Groups and lists inside each other. An SOP needs seven."""
 
-MOST_VALUES = 12_000
-"""Values in one text. The largest SOP that fits in the bytes needs some 8,000."""
+MOST_VALUES = 15_000
+"""Values in one text. The largest SOP that fits in the bytes needs some 9,000, in JSON some 12,000."""
 
 MOST_MISTAKES = 100
 """Mistakes that are listed; of the others only the number is given."""
+
+MOST_ABSENT = 1_000
+"""Missing fields after which further items are not looked at: ten thousand empty items would make sixty thousand."""
 
 
 def read_yaml(text: str | bytes, source: str) -> ProcessDefinition:
@@ -101,7 +104,7 @@ class Vocabulary:
     empty_is_absent: bool
 
 
-INDONESIAN = Vocabulary(word=lambda name, field: field.alias or name, empty_is_absent=True)
+INDONESIAN = Vocabulary(word=lambda name, field: str(field.validation_alias or name), empty_is_absent=True)
 ENGLISH = Vocabulary(word=lambda name, field: name, empty_is_absent=False)
 
 
@@ -386,6 +389,8 @@ class _Translation:
     def __init__(self, vocabulary: Vocabulary, found: _Found) -> None:
         self.vocabulary = vocabulary
         self.found = found
+        self.absent = 0
+        """Required fields that are known to be missing."""
         self.is_whole = True
         """Whether nothing was cut off: what leads into a part that was cut off must not be called wrong."""
 
@@ -393,7 +398,11 @@ class _Translation:
         """The plain data of a value, which stands at `at` in the words of the document."""
         value = node.value
         if isinstance(value, list):
-            return [self.of(item, model, (*at, place)) for place, item in enumerate(value)]
+            return [
+                self.of(item, model, (*at, place))
+                for place, item in enumerate(value)
+                if place == 0 or self.absent < MOST_ABSENT
+            ]
         if not isinstance(value, dict):
             return value
         if model is None:
@@ -404,6 +413,7 @@ class _Translation:
         dictionary = _dictionary(self.vocabulary, model)
         node.fields = {}
         self._gather(node.fields, entries, dictionary, (), at)
+        self.absent += len(dictionary.required - node.fields.keys())
         data = {}
         for name, child in node.fields.items():
             entry = dictionary.entries[name]
@@ -459,7 +469,7 @@ class _Translation:
             self._gather_group(fields, child, dictionary, meant, at)
 
     def _shortened(self, node: Node, most: int | None, at: Path) -> Node:
-        """A list no longer than allowed, so that ten thousand empty items do not make sixty thousand mistakes."""
+        """A list no longer than allowed: what is too many is one mistake, and not those of each item as well."""
         if most is None or not isinstance(node.value, list) or len(node.value) <= most:
             return node
         self.found.add(too_many(most, len(node.value)), at, node.mark)
@@ -484,12 +494,17 @@ class _Dictionary:
 
     def __init__(self, vocabulary: Vocabulary, model: type[BaseModel]) -> None:
         self.entries = {name: _entry(vocabulary, name, field) for name, field in model.model_fields.items()}
+        self.required = {name for name, entry in self.entries.items() if not entry.is_optional}
         self.names = {entry.words: name for name, entry in self.entries.items()}
         self.groups = {words[:depth] for words in self.names for depth in range(1, len(words))}
         self.elsewhere = {
             other: entry.words
             for name, entry in self.entries.items()
-            for other in (name, entry.words[-1], *(model.model_fields[name].alias or name).split(".")[-1:])
+            for other in (
+                name,
+                entry.words[-1],
+                *str(model.model_fields[name].validation_alias or name).split(".")[-1:],
+            )
         }
         """Words that mean a field in the other language, or outside their group."""
 
@@ -617,8 +632,9 @@ class _Found:
 
 def _and_more(count: int) -> Wording:
     return Wording(
-        f"Masih ada {count} kesalahan lain yang tidak ditampilkan. Perbaiki dahulu yang di atas, lalu periksa lagi.",
-        f"There are {count} more mistakes. Correct the ones above first, then check again.",
+        f"Masih ada sedikitnya {count} kesalahan lain yang tidak ditampilkan. "
+        "Perbaiki dahulu yang di atas, lalu periksa lagi.",
+        f"There are at least {count} more mistakes. Correct the ones above first, then check again.",
     )
 
 

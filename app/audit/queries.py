@@ -12,7 +12,7 @@ from app.audit.schemas import AuditEvent
 from app.database import Database
 from app.errors import NotFound
 from app.identity.callers import Caller
-from app.paging import Listing, Page, paged, split
+from app.paging import Listing, Page, ordinal, paged, split
 from app.tables import audit_events, audit_personal, instances
 
 
@@ -34,7 +34,7 @@ async def trail(database: Database, caller: Caller, instance: UUID, listing: Tra
     )
     if (types := split(listing.type)) is not None:
         found = found.where(table.c.type.in_(types))
-    if (after := listing.after(int)) is not None:
+    if (after := listing.after(ordinal)) is not None:
         found = found.where(table.c.seq > after)
     async with database.reading() as connection:
         rows = (await connection.execute(found)).all()

@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import Field
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.database import Database
 from app.definitions.schemas import DefinitionView
 from app.errors import NotFound
 from app.identity.callers import Caller
-from app.paging import Listing, Page, paged, split
+from app.paging import Listing, Page, ordinal, paged, split
 from app.tables import process_definitions
 
 
@@ -30,7 +31,7 @@ class Versions(Listing):
 async def newest(database: Database, caller: Caller, listing: Definitions) -> Page[DefinitionView]:
     """The newest version of each SOP of the caller's agencies, by key."""
     table = process_definitions
-    latest = select(table).distinct(table.c.key).order_by(table.c.key, table.c.version.desc())
+    latest = select(table).ext(distinct_on(table.c.key)).order_by(table.c.key, table.c.version.desc())
     found = latest.where(table.c.agency_id.in_(_agencies(caller, listing.agency)))
     if listing.q:
         found = found.where(table.c.title.icontains(listing.q, autoescape=True))
@@ -43,7 +44,7 @@ async def versions(database: Database, caller: Caller, key: str, listing: Versio
     """All versions of an SOP, newest first. Raises NotFound."""
     table = process_definitions
     mine = select(table).where(table.c.key == key, table.c.agency_id.in_(caller.agencies.values()))
-    if (after := listing.after(int)) is not None:
+    if (after := listing.after(ordinal)) is not None:
         mine = mine.where(table.c.version < after)
     found = await _views(database, mine.order_by(table.c.version.desc()).limit(listing.limit + 1))
     if not found and after is None:

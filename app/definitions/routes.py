@@ -29,18 +29,23 @@ READERS = {
 }
 """How a body is read, by its media type."""
 
+_SHEET = ProcessDefinition.model_json_schema(by_alias=False, ref_template="#/components/schemas/{model}-Input")
+PARTS = {f"{name}-Input": part for name, part in _SHEET.pop("$defs").items()}
+"""The parts of a definition as they may be sent, for the OpenAPI document."""
+
 _BODY = {
     "requestBody": {
         "required": True,
         "content": {
             "application/yaml": {"schema": {"type": "string"}},
-            "application/json": {"schema": ProcessDefinition.model_json_schema(by_alias=False)},
+            "application/json": {"schema": _SHEET},
         },
     }
 }
 
 _UNCHANGED: Responses = {200: {"model": DefinitionView, "description": "Unchanged: no new version"}}
 
+Key = Annotated[str, Path(pattern=r"^[^\x00]*$")]
 Number = Annotated[int, Path(ge=1, le=1_000_000, alias="n")]
 
 
@@ -76,22 +81,22 @@ async def list_definitions(
     return respond(request, listing, await queries.newest(database, caller, listing))
 
 
-@routes.get("/{key}", response_model=DefinitionView, responses=problems(403, 404))
-async def read_definition(database: Stored, caller: Reader, key: str) -> DefinitionView:
+@routes.get("/{key}", response_model=DefinitionView, responses=problems(403, 404, 422))
+async def read_definition(database: Stored, caller: Reader, key: Key) -> DefinitionView:
     """The newest version of an SOP."""
     return await queries.version(database, caller, key)
 
 
 @routes.get("/{key}/versions", response_model=Page[DefinitionView], responses=CSV | problems(403, 404, 422))
 async def list_versions(
-    request: Request, database: Stored, caller: Reader, key: str, listing: Annotated[queries.Versions, Query()]
+    request: Request, database: Stored, caller: Reader, key: Key, listing: Annotated[queries.Versions, Query()]
 ) -> Response:
     """All versions of an SOP, newest first."""
     return respond(request, listing, await queries.versions(database, caller, key, listing))
 
 
 @routes.get("/{key}/versions/{n}", response_model=DefinitionView, responses=problems(403, 404, 422))
-async def read_version(database: Stored, caller: Reader, key: str, number: Number) -> DefinitionView:
+async def read_version(database: Stored, caller: Reader, key: Key, number: Number) -> DefinitionView:
     """One version of an SOP."""
     return await queries.version(database, caller, key, number)
 

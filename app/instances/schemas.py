@@ -15,6 +15,7 @@ from engine.state import DoneOutside, InstanceState, InstanceStatus, Text
 from engine.trail import canonical_json
 
 LARGEST_INPUT = 16_384
+DEEPEST_INPUT = 32
 
 
 class Asked(BaseModel):
@@ -24,13 +25,19 @@ class Asked(BaseModel):
 
 
 def _storable(value: dict[str, Any]) -> dict[str, Any]:
-    written = canonical_json(value)
-    if len(written) > LARGEST_INPUT or "\\u0000" in written:
-        raise ValueError(f"data is at most {LARGEST_INPUT} characters of JSON, without NUL")
+    waiting: list[tuple[Any, int]] = [(value, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        if depth > DEEPEST_INPUT or (isinstance(one, str) and "\0" in one):
+            raise ValueError(f"data is nested at most {DEEPEST_INPUT} deep, without NUL")
+        parts = [*one, *one.values()] if isinstance(one, dict) else one if isinstance(one, list) else ()
+        waiting += [(part, depth + 1) for part in parts]
+    if len(canonical_json(value)) > LARGEST_INPUT:
+        raise ValueError(f"data is at most {LARGEST_INPUT} characters of JSON")
     return value
 
 
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*\S[^\x00]*$")]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 
 
 class ReferenceAsked(Asked):

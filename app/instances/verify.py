@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -98,6 +99,7 @@ async def _task_rows(connection: AsyncConnection, instance_id: UUID) -> tuple[di
 
 _INSTANCE = select(
     instances.c.id,
+    instances.c.agency_id,
     instances.c.definition_id,
     instances.c.status,
     instances.c.started_at,
@@ -109,6 +111,7 @@ _INSTANCE = select(
 _EVENTS = (
     select(
         audit_events.c.id,
+        audit_events.c.agency_id,
         audit_events.c.seq,
         audit_events.c.type,
         audit_events.c.at,
@@ -154,30 +157,49 @@ def _faults(stored: _Stored, process: CompiledProcess) -> Iterable[str]:
     yield from (f"event {fault.seq} {fault.what}" for fault in faults)
     if (length, head) != (stored.row.trail_length, stored.row.trail_head):
         yield f"the trail ends at event {length}, the instance says {stored.row.trail_length}: events are missing"
-    for event in stored.events:
-        yield from _column_faults(event, stored.row.id)
-    yield from _replay_faults(stored, process)
+    records = [_facts(event) for event in stored.events]
+    for event, facts in zip(stored.events, records, strict=True):
+        yield from _column_faults(event, facts, stored.row)
+    yield from _replay_faults(stored, records, process)
 
 
-def _column_faults(event: Any, instance_id: UUID) -> Iterable[str]:
-    facts = json.loads(event.canonical)
+def _facts(event: Any) -> dict[str, Any]:
+    """What the sealed record says; nothing where it is not even JSON, which the chain tells."""
+    try:
+        facts = json.loads(event.canonical)
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _column_faults(event: Any, facts: dict[str, Any], instance: Any) -> Iterable[str]:
     told = {"id": str(event.id), "seq": event.seq, "type": event.type, "prev_hash": event.prev_hash}
-    told["instance_id"] = str(instance_id)
+    told["instance_id"] = str(instance.id)
     for name, value in told.items():
         if facts.get(name) != value:
             yield f"event {event.seq}: the column {name} says otherwise than the sealed record"
+    if _moment(facts.get("at")) != event.at:
+        yield f"event {event.seq}: the column at says otherwise than the sealed record"
+    if event.agency_id != instance.agency_id:
+        yield f"event {event.seq} stands with another agency than its instance"
     if event.words is not None and not check_personal(facts, event.salt, event.words):
         yield f"event {event.seq}: the personal words are not those the record committed to"
 
 
-def _replay_faults(stored: _Stored, process: CompiledProcess) -> Iterable[str]:
+def _moment(text: Any) -> datetime | None:
     try:
-        replayed = replay(process, [from_record(json.loads(event.canonical)) for event in stored.events])
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def _replay_faults(stored: _Stored, records: list[dict[str, Any]], process: CompiledProcess) -> Iterable[str]:
+    try:
+        replayed = replay(process, [from_record(facts) for facts in records])
     except (TrailContradiction, ValidationError, KeyError) as contradiction:
         yield f"the trail cannot be replayed: {contradiction}"
         return
-    state = InstanceState.model_validate_json(stored.row.state)
-    if replayed.state != state:
+    if replayed.state != _state(stored):
         yield "the stored state is not the one the trail leads to"
     if (stored.row.status, stored.row.started_at, stored.row.ended_at) != (
         replayed.state.status,
@@ -191,10 +213,17 @@ def _replay_faults(stored: _Stored, process: CompiledProcess) -> Iterable[str]:
         yield "the tasks are not those the trail leads to"
 
 
+def _state(stored: _Stored) -> InstanceState | None:
+    try:
+        return InstanceState.model_validate_json(stored.row.state)
+    except ValidationError:
+        return None
+
+
 def _comparable(row: dict[str, Any]) -> str:
     """A task row as text: moments and ids read the same whether they come from JSON or from a column."""
     return _TaskRow.model_validate(row).model_dump_json()
 
 
 def _erased(stored: _Stored) -> int:
-    return sum(1 for event in stored.events if event.words is None and "personal" in json.loads(event.canonical))
+    return sum(1 for event in stored.events if event.words is None and "personal" in _facts(event))

@@ -97,8 +97,11 @@ def test_what_belongs_to_another_agency_is_not_there(
 ) -> None:
     stranger = an_agency()
     refused(subject.ask(stranger.secret(), method, path, stranger.official()), 404, "not-found")
+<<<<<<< HEAD
     refused(subject.ask(stranger.secret(), method, path, subject.agency.official()), 404, "not-found") \
         if method == "POST" else None
+=======
+>>>>>>> main
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_AN_ID)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from app.clock import now
-from app.definitions.shipped import publish_shipped
+from app.clock import new_id, now
+from app.definitions.publish import publish
 from app.demonstration import KALBAR, seed
-from app.identity.issue import issue_key
-from tests.world import Client, Json, World, completion
+from app.identity.issue import agency_id, issue_key
+from tests.world import Client, Json, World, completion, kalbar_lakip
 
 REASON = "Capaian triwulan IV belum sesuai dengan data bidang."
 EVENT = {
@@ -54,8 +54,9 @@ class Journey:
 
 async def _key(world: World) -> str:
     await seed(world.database, now())
-    await publish_shipped(world.database)
     async with world.database.transaction() as connection:
+        agency = await agency_id(connection, KALBAR.key)
+        await publish(connection, kalbar_lakip(), agency, client=None, now=now(), new_id=new_id)
         return await issue_key(
             connection, "e-SAKIP", scopes=["read", "start", "act"], agencies=[KALBAR.key], officials="all", at=now()
         )
