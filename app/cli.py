@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,8 @@ def _run(asked: argparse.Namespace, settings: Settings) -> int:
             print(f"Kunci dan pejabat demonstrasi · demo key and officials: {environment}")
             print(f"Basis data · database: {place} · berhenti · stop: Ctrl+C", flush=True)
 
+        # uvicorn finishes what is in flight, then lets the signal through: it must unwind, so that PostgreSQL stops too
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
         serve(with_database, listener, announce)
     return OK
 

@@ -68,6 +68,7 @@ class Database:
     def __init__(self, url: str, pool_size: int = 10) -> None:
         self._engine: AsyncEngine = create_async_engine(
             url,
+            hide_parameters=True,  # an error in the log must not show keys or personal words
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,

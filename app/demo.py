@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 
 Json = dict[str, Any]
+ZONE = ZoneInfo("Asia/Pontianak")
 
 
 def main(home: Path) -> int:
@@ -74,12 +76,12 @@ def _carry(client: httpx.Client, instance: Json) -> Json:
     waiting = _all(client, f"/v1/instances/{instance['id']}/tasks?status=open,claimed")
     while waiting:
         task = waiting[0]
-        answer = client.post(
-            f"/v1/tasks/{task['id']}/complete",
-            json=_done(task),
-            headers={"Alur-On-Behalf-Of": task["candidates"][0]["official"], "Idempotency-Key": f"demo-{task['id']}"},
-        )
-        completed = _told(answer)
+        acting = {"Alur-On-Behalf-Of": task["candidates"][0]["official"]}
+        for source in task["awaits"]:
+            handed_in = {"from": source["from"], "reference": f"ND/{source['from']}"}
+            _told(client.post(f"/v1/tasks/{task['id']}/deliveries", json=handed_in, headers=acting))
+        once = {"Idempotency-Key": f"demo-{task['id']}"}
+        completed = _told(client.post(f"/v1/tasks/{task['id']}/complete", json=_done(task), headers=acting | once))
         instance, waiting = completed["instance"], completed["opened"]
     return instance
 
@@ -115,7 +117,9 @@ def _told(answer: httpx.Response) -> Json:
 
 
 def _print_trail(trail: list[Json]) -> None:
-    rows: list[tuple[str, ...]] = [("seq", "waktu", "peristiwa", "kegiatan", "hasil", "putaran", "oleh", "jabatan")]
+    rows: list[tuple[str, ...]] = [
+        ("seq", "waktu", "peristiwa", "kegiatan", "hasil", "putaran", "oleh", "jabatan", "alasan")
+    ]
     rows += [_row(event) for event in trail]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -123,14 +127,15 @@ def _print_trail(trail: list[Json]) -> None:
 
 
 def _row(event: Json) -> tuple[str, ...]:
-    at = datetime.fromisoformat(event["at"]).astimezone()
+    at = datetime.fromisoformat(event["at"]).astimezone(ZONE)
     return (
         str(event["seq"]),
-        f"{at:%Y-%m-%d %H:%M:%S}",
+        f"{at:%Y-%m-%d %H:%M:%S %Z}",
         event["type"],
         event["activity"] or "",
         event["outcome"] or "",
         str(event["round"] or ""),
         event["actor_name"] or "",
         event["position"] or "",
+        event["reason"] or "",
     )

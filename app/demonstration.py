@@ -1,4 +1,4 @@
-"""A demonstration agency with units, positions, officials and an API key, so that a newcomer can act at once.
+"""Demonstration agencies with units, positions, officials and an API key, so that a newcomer can act at once.
 
 The officials are invented. Nothing here is done twice: what is already there is left as it stands.
 """
@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table, insert, select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import new_id
@@ -53,7 +52,8 @@ class Demonstration:
     key: str
     name: str
     timezone: str
-    units: tuple[tuple[str, str], ...]
+    units: tuple[tuple[str, str, str], ...]
+    """Key, kind and name of each unit."""
     places: tuple[Place, ...]
 
 
@@ -62,10 +62,10 @@ KALBAR = Demonstration(
     name="Dinas Koperasi, Usaha Kecil dan Menengah Provinsi Kalimantan Barat",
     timezone="Asia/Pontianak",
     units=(
-        ("sekretariat", "Sekretariat"),
-        ("bidang_koperasi", "Bidang Koperasi"),
-        ("bidang_usaha_kecil", "Bidang Usaha Kecil dan Menengah"),
-        ("bidang_pemberdayaan", "Bidang Pemberdayaan"),
+        ("sekretariat", "sekretariat", "Sekretariat"),
+        ("bidang_koperasi", "bidang", "Bidang Koperasi"),
+        ("bidang_usaha_kecil", "bidang", "Bidang Usaha Kecil dan Menengah"),
+        ("bidang_pemberdayaan", "bidang", "Bidang Pemberdayaan"),
     ),
     places=(
         Place("Kepala Dinas", "sekretariat", None, "pejabat_level_i", ("Andreas Lumban Contoh",)),
@@ -84,7 +84,77 @@ KALBAR = Demonstration(
     ),
 )
 
-AGENCIES = (KALBAR,)
+CIREBON = Demonstration(
+    key="dkukm-cirebon",
+    name="Dinas Koperasi dan Usaha Kecil dan Menengah Kabupaten Cirebon",
+    timezone="Asia/Jakarta",
+    units=(("sekretariat", "sekretariat", "Sekretariat"),),
+    places=(
+        Place("Kepala Dinas", "sekretariat", None, "kepala_dinas", ("Iwan Setiawan Contoh",)),
+        Place("Sekretaris", "sekretariat", "Kepala Dinas", "sekretaris", ("Juwita Rahma Contoh",)),
+        Place(
+            "JF. Perencana Ahli Muda",
+            "sekretariat",
+            "Sekretaris",
+            "kel_program_keuangan",
+            ("Kurniawan Adi Contoh",),
+        ),
+        Place("Ka. Umpeg", "sekretariat", "Sekretaris", "kel_anev_umpeg", ("Lilis Suryani Contoh",)),
+        Place("Pelaksana", "sekretariat", "JF. Perencana Ahli Muda", "pelaksana", ("Maman Suherman Contoh",)),
+    ),
+)
+
+SUKABUMI = Demonstration(
+    key="dkukm-sukabumi",
+    name="Dinas Koperasi dan Usaha Kecil Menengah Kabupaten Sukabumi",
+    timezone="Asia/Jakarta",
+    units=(("sekretariat", "sekretariat", "Sekretariat"),),
+    places=(
+        Place("Kepala Dinas", "sekretariat", None, "kadis", ("Nanang Hermawan Contoh",)),
+        Place("Sekretaris", "sekretariat", "Kepala Dinas", "sekretaris", ("Oktavia Dewi Contoh",)),
+        Place("Kepala Bidang", "sekretariat", "Kepala Dinas", "kabid", ("Purnomo Hadi Contoh",)),
+        Place(
+            "Kepala Subbagian Keuangan, Perencanaan dan Evaluasi",
+            "sekretariat",
+            "Sekretaris",
+            "kasubag_kpe",
+            ("Qomariah Nur Contoh",),
+        ),
+        Place(
+            "Pelaksana Subbagian Keuangan, Perencanaan dan Evaluasi",
+            "sekretariat",
+            "Kepala Subbagian Keuangan, Perencanaan dan Evaluasi",
+            "pelaksana_kpe",
+            ("Rudi Hartono Contoh",),
+        ),
+    ),
+)
+
+SAMARINDA = Demonstration(
+    key="dkukmp-samarinda",
+    name="Dinas Koperasi, Usaha Kecil Menengah dan Perindustrian Kota Samarinda",
+    timezone="Asia/Makassar",
+    units=(
+        ("sekretariat", "sekretariat", "Sekretariat"),
+        ("bidang_koperasi", "bidang", "Bidang Koperasi"),
+        ("bidang_ukm", "bidang", "Bidang Usaha Kecil Menengah"),
+        ("bidang_perindustrian", "bidang", "Bidang Perindustrian"),
+    ),
+    places=(
+        Place("Kepala Dinas", "sekretariat", None, "kadis", ("Sulistyo Budi Contoh",)),
+        Place("Sekretaris", "sekretariat", "Kepala Dinas", "sekretaris", ("Tri Wahyuni Contoh",)),
+        Place("Perencana Ahli Muda", "sekretariat", "Sekretaris", "jafung_perencana", ("Umar Said Contoh",)),
+        Place(
+            "Tim Kerja Perencanaan Program",
+            "sekretariat",
+            "Sekretaris",
+            "tim_kerja_perencanaan",
+            ("Vina Anggraini Contoh", "Wahyu Kurnia Contoh"),
+        ),
+    ),
+)
+
+AGENCIES = (KALBAR, CIREBON, SUKABUMI, SAMARINDA)
 
 
 async def seed(database: Database, now: datetime) -> None:
@@ -102,7 +172,7 @@ async def write_environment(database: Database, file: Path, url: str, now: datet
         await _widen(connection, key)
         acting = await _officials_by_role(connection)
     lines = [f"ALUR_URL={url}", f"ALUR_KEY={key}"]
-    lines += [f"ALUR_OFFICIAL_{role.upper()}={official}" for role, official in acting.items()]
+    lines += [f"ALUR_OFFICIAL_{name.upper().replace('-', '_')}={official}" for name, official in acting.items()]
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".new")
     draft.touch(mode=0o600)
@@ -120,7 +190,8 @@ async def _make(connection: AsyncConnection, demonstration: Demonstration, now: 
         created_at=now,
     )
     parts = {
-        key: await _add(connection, units, agency_id=agency, key=key, name=name) for key, name in demonstration.units
+        key: await _add(connection, units, agency_id=agency, key=key, kind=kind, name=name)
+        for key, kind, name in demonstration.units
     }
     made: dict[str, UUID] = {}
     for place in demonstration.places:
@@ -183,15 +254,22 @@ async def _widen(connection: AsyncConnection, key: str) -> None:
 
 
 async def _officials_by_role(connection: AsyncConnection) -> dict[str, UUID]:
-    """One official for each role, the first by name."""
+    """An official for each role of each agency, the first by name: `sekretaris` of whichever agency comes first here,
+    and `<agency>_sekretaris` of each."""
     found = (
-        select(role_bindings.c.role, officials.c.id)
-        .join_from(role_bindings, holders, holders.c.position_id == role_bindings.c.position_id)
+        select(agencies.c.key, role_bindings.c.role, officials.c.id)
+        .join_from(role_bindings, agencies, agencies.c.id == role_bindings.c.agency_id)
+        .join(holders, holders.c.position_id == role_bindings.c.position_id)
         .join(officials, officials.c.id == holders.c.official_id)
-        .ext(distinct_on(role_bindings.c.role))
         .order_by(role_bindings.c.role, officials.c.name)
     )
-    return {row.role: row.id for row in await connection.execute(found)}
+    rows = (await connection.execute(found)).all()
+    named: dict[str, UUID] = {}
+    for demonstration in AGENCIES:
+        for row in (row for row in rows if row.key == demonstration.key):
+            named.setdefault(row.role, row.id)
+            named.setdefault(f"{row.key}_{row.role}", row.id)
+    return dict(sorted(named.items()))
 
 
 async def _add(connection: AsyncConnection, table: Table, **values: Any) -> UUID:

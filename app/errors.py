@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -167,7 +168,8 @@ KINDS: Mapping[type[Refused], Kind] = {
     ),
     InternalError: Kind(
         500, "Kesalahan di pihak kami", "Internal error",
-        "Terjadi kesalahan di pihak kami; tidak ada yang berubah kecuali tercatat pada jejak audit.",
+        "Terjadi kesalahan di pihak kami; coba lagi; bila berulang, "
+        "sampaikan Request-Id jawaban ini kepada administrator.",
     ),
     engine.TaskUnknown: Kind(
         404, "Tugas tidak ditemukan", "Task unknown", "Tugas ini tidak ada pada pelaksanaan tersebut."
@@ -178,7 +180,7 @@ KINDS: Mapping[type[Refused], Kind] = {
     ),
     engine.TaskClaimed: Kind(
         409, "Tugas sudah diambil", "Task claimed",
-        "Tugas ini sudah diambil; lihat existing untuk mengetahui siapa pemegangnya.",
+        "Tugas ini sudah diambil; pemegangnya disebutkan pada existing.",
     ),
     engine.TaskNotClaimed: Kind(
         409, "Tugas belum diambil", "Task not claimed", "Tugas ini belum diambil siapa pun, jadi tidak perlu dilepas."
@@ -258,7 +260,7 @@ KINDS: Mapping[type[Refused], Kind] = {
     ),
     engine.InstanceSuspended: Kind(
         409, "Pelaksanaan ditangguhkan", "Instance suspended",
-        "Pelaksanaan ini sedang ditangguhkan; lanjutkan (resume) terlebih dahulu.",
+        "Pelaksanaan ini sedang ditangguhkan; hubungi yang menangguhkannya, atau tunggu sampai dilanjutkan.",
     ),
     engine.InstanceNotSuspended: Kind(
         409, "Pelaksanaan tidak ditangguhkan", "Instance not suspended",
@@ -275,12 +277,13 @@ STATUS_ID = {"completed": "selesai", "cancelled": "dibatalkan", "withdrawn": "di
 
 
 class Existing(BaseModel):
-    """What was there first: its id, its outcome or status, by whom and when."""
+    """What was there first: its id, its outcome or status, by whom (an official, or the client of a start) and when."""
 
     id: str
     outcome: str | None = None
     by: str | None = None
-    at: str | None = None
+    by_name: str | None = None
+    at: datetime | None = None
 
 
 class MistakeView(BaseModel):
@@ -327,7 +330,7 @@ def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None
         errors=[_view(mistake, english) for mistake in refused.errors],
         existing=refused.facts.get("existing"),
     )
-    told = problem.model_dump(exclude=None if problem.existing else {"existing"})
+    told = problem.model_dump(mode="json", exclude=None if problem.existing else {"existing"})
     return JSONResponse(told, kind.status, headers=_headers(kind.status) | dict(headers or {}), media_type=PROBLEM)
 
 

@@ -12,18 +12,19 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from app import errors
 from app.database import Database, DatabaseUnavailable
 from app.definitions.catalog import Catalog
 from app.definitions.routes import PARTS
 from app.definitions.routes import routes as definitions
+from app.guard import Guard
 from app.instances.journal import Journal
 from app.instances.routes import routes as instances
-from app.limits import BodyLimit
 from app.settings import Settings
 from app.tasks.routes import routes as tasks
-from engine.errors import Refused
+from engine.errors import Mistake, Refused
 from engine.mistakes import Location, Path, from_validation, rendered
 
 log = logging.getLogger("alur")
@@ -52,19 +53,20 @@ def create_app(settings: Settings) -> FastAPI:
         description="Menjalankan lembar SOP instansi pemerintah. · Runs the SOP sheets of government agencies.",
         lifespan=_lifespan,
         redirect_slashes=False,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name.removeprefix("_"),
     )
     app.state.settings = settings
     for routes in (definitions, instances, tasks):
         app.include_router(routes)
-    app.add_api_route("/healthz", _alive, include_in_schema=True, tags=["health"])
-    app.add_api_route("/readyz", _ready, include_in_schema=True, tags=["health"], responses=_NOT_READY)
+    app.add_api_route("/healthz", _alive, methods=["GET", "HEAD"], tags=["health"])
+    app.add_api_route("/readyz", _ready, methods=["GET", "HEAD"], tags=["health"], responses=_NOT_READY)
     app.add_api_route("/problems/{slug}", _problem_page, include_in_schema=False)
-    app.add_middleware(BodyLimit, limit=settings.body_limit)
+    app.add_middleware(Guard, limit=settings.body_limit)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _by_status)
-    app.add_exception_handler(Exception, _broken)
     return app
 
 
@@ -125,7 +127,17 @@ async def _unavailable(request: Request, lost: Exception) -> Response:
 
 async def _invalid(request: Request, invalid: Exception) -> Response:
     assert isinstance(invalid, RequestValidationError)  # noqa: S101  registered for nothing else
-    return errors.answer(request, errors.RequestInvalid(*from_validation(invalid.errors(), _locate(invalid))))
+    found = from_validation(invalid.errors()[: MOST_MISTAKES + 1], _locate(invalid))
+    told = found if len(found) <= MOST_MISTAKES else (*found[:MOST_MISTAKES], _AND_MORE)
+    return errors.answer(request, errors.RequestInvalid(*told))
+
+
+MOST_MISTAKES = 100
+_AND_MORE = Mistake(
+    at="",
+    message_id=f"Masih ada kesalahan lain; {MOST_MISTAKES} yang pertama disebutkan di sini.",
+    message_en=f"There are further mistakes; the first {MOST_MISTAKES} are listed here.",
+)
 
 
 def _locate(invalid: RequestValidationError) -> Callable[[Path], Location]:
@@ -143,13 +155,28 @@ def _locate(invalid: RequestValidationError) -> Callable[[Path], Location]:
 
 async def _by_status(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, HTTPException)  # noqa: S101  registered for nothing else
-    kind = {404: errors.NotFound, 405: errors.MethodNotAllowed}.get(raised.status_code, errors.RequestInvalid)
-    return errors.answer(request, kind(), raised.headers)
+    if raised.status_code == 404:
+        return errors.answer(request, errors.NotFound())
+    if raised.status_code == 405:
+        return errors.answer(request, errors.MethodNotAllowed(), {"Allow": ", ".join(_methods(request))})
+    return errors.answer(request, errors.RequestInvalid(_UNREADABLE))
 
 
-async def _broken(request: Request, error: Exception) -> Response:
-    log.exception("unexpected error", exc_info=error)
-    return errors.answer(request, errors.InternalError())
+def _methods(request: Request) -> list[str]:
+    """The methods that the routes of this address take together."""
+    matching = (
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    )
+    return sorted({method for route in matching for method in route.methods or ()})
+
+
+_UNREADABLE = Mistake(
+    at="",
+    message_id="Isi permintaan tidak dapat dibaca sebagai JSON UTF-8 yang wajar.",
+    message_en="The request body cannot be read as reasonable UTF-8 JSON.",
+)
 
 
 def _tell_problems_truly(operation: dict[str, Any]) -> None:

@@ -89,7 +89,9 @@ def respond(request: Request, listing: Listing, page: Page[Any]) -> Response:
     if listing.format == "csv" or (listing.format is None and _prefers_csv(request.headers.get("accept", ""))):
         headers = {"Content-Disposition": "attachment; filename=alur.csv"}
         if page.next:
-            headers["Link"] = f'<{request.url.include_query_params(cursor=page.next)}>; rel="next"'
+            # relative: the client's own Host header is no part of the address
+            following = request.url.include_query_params(cursor=page.next)
+            headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
         return Response(_csv(page), headers=headers, media_type="text/csv; charset=utf-8")
     return Response(page.model_dump_json(), media_type="application/json")
 
@@ -104,7 +106,7 @@ def ordinal(text: str) -> int:
 
 def split(value: str | None) -> list[str] | None:
     """The parts of a comma list, null where there is none."""
-    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+    return [part.strip() for part in (value or "").split(",") if part.strip()] or None
 
 
 def _prefers_csv(accept: str) -> bool:

@@ -29,10 +29,14 @@ class Office:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performer:
-    """Who acts: an official with offices, or (official null) the client itself."""
+    """Who acts: an official with offices, or (official null) the client itself.
+
+    `position` is the title they hold, for deeds that need no office of this SOP.
+    """
 
     official: UUID | None = None
     name: str | None = None
+    position: str | None = None
     offices: tuple[Office, ...] = ()
 
 
@@ -57,7 +61,7 @@ class StartAt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """`units` are the agency's units by kind."""
+    """`units` are the agency's units by kind; `definition_hash` seals what the SOP said into the trail."""
 
     by: Performer
     agency: str
@@ -66,6 +70,7 @@ class Start:
     reference: Reference | None = None
     units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     start_at: StartAt | None = None
+    definition_hash: str | None = None
     duplicate_of: UUID | None = None
     reason: str | None = None
     input: Mapping[str, Any] = field(default_factory=dict)
@@ -124,12 +129,13 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A party's answer came in. `node` is needed only where the party is awaited twice."""
+    """A party's answer came in. `node` is needed only where the party is awaited twice, `unit` where for many units."""
 
     by: Performer
     party: str
     outcome: str | None = None
     node: str | None = None
+    unit: str | None = None
     reference: str | None = None
     note: str | None = None
 

@@ -79,7 +79,7 @@ from engine.evolve import evolve
 from engine.period import require_period
 from engine.places import OUTERMOST
 from engine.scopes import kinds_of_units, units_missing
-from engine.state import InstanceState, InstanceStatus, Output, Returned, Scope, TaskState, TaskStatus
+from engine.state import Asked, InstanceState, InstanceStatus, Output, Returned, Scope, TaskState, TaskStatus, lane
 
 NewId = Callable[[], UUID]
 
@@ -98,7 +98,7 @@ def start(process: CompiledProcess, command: Start, *, now: datetime, new_id: Ne
     require_period(process.definition.cycle, command.period)
     for node, needed, there in units_missing(process, command.units):
         raise UnitsMissing(kind=node.units, needed=needed, there=there)
-    _require_start_at(process, command)
+    _require_start_at(process, command, now)
     began = command.start_at
     course = _Course(process, None, now, new_id)
     reference = command.reference
@@ -116,6 +116,7 @@ def start(process: CompiledProcess, command: Start, *, now: datetime, new_id: Ne
         units={kind: command.units.get(kind, ()) for kind in sorted(kinds_of_units(process))} or None,
         start_at=began.activity if began else None,
         done=began.done if began else (),
+        definition_hash=command.definition_hash,
         reason="; ".join(filter(None, (command.reason, began.reason if began else None))) or None,
         input=dict(command.input) or None,
     )
@@ -126,7 +127,7 @@ def start(process: CompiledProcess, command: Start, *, now: datetime, new_id: Ne
 def claim(process: CompiledProcess, state: InstanceState, command: Claim, *, now: datetime, new_id: NewId) -> Decision:
     """Take an open task out of the other candidates' hands."""
     task = _require_live_task(state, command.task)
-    office = _require_candidate(process.activity(task.activity), task, command.by)
+    office = _require_candidate(process, task, command.by)
     if task.status is TaskStatus.CLAIMED:
         raise TaskClaimed(task=task)
     course = _Course(process, state, now, new_id)
@@ -155,13 +156,13 @@ def complete(
     """Complete a live task with an outcome and open what the outcome leads to."""
     task = _require_live_task(state, command.task)
     activity = process.activity(task.activity)
-    office = _require_candidate(activity, task, command.by)
+    office = _require_candidate(process, task, command.by)
     if task.status is TaskStatus.CLAIMED and task.assignee != command.by.official:
         raise TaskClaimed(task=task)
     route = process.route(activity, command.outcome)
     returns = route.kind is RouteKind.RETURN
     _require_papers(command, activity.expected_outputs if not returns else (), reason=returns)
-    if not returns and task.undelivered and not command.reason:
+    if not returns and task.undelivered and not _says(command.reason):
         raise DeliveriesMissing(missing=", ".join(task.undelivered))
     _require_units(process, state, task, route, command)
     _require_paper_trail(task, command, now)
@@ -181,8 +182,9 @@ def complete(
         to=route.to,
         outputs=command.outputs,
         attachments=command.attachments,
-        units=command.units if returns else (),
+        units=command.units,
         sent_to=activity.sends_to if not returns else (),
+        assignee=command.by.official,
         performed_at=command.performed_at,
         recorded_by=command.recorded_by,
         evidence=command.evidence,
@@ -239,12 +241,7 @@ def answer(
 ) -> Decision:
     """Record a party's answer and open what it leads to."""
     _require_moving(state)
-    waiting = [one for one in state.asked if one.party == command.party and command.node in (None, one.node)]
-    if not waiting:
-        raise PartyNotAwaited(party=command.party)
-    if len(waiting) > 1:
-        raise PartyAmbiguous(party=command.party, nodes=", ".join(sorted({one.node for one in waiting})))
-    asked = waiting[0]
+    asked = _require_awaited(state, command)
     node = process.node(asked.node)
     assert node is not None  # noqa: S101  only waiting nodes are asked
     route = process.route(node, command.outcome)
@@ -261,7 +258,9 @@ def answer(
         reference=command.reference,
         note=command.note,
     )
-    course.open_what_waits(answered)
+    returns = route.kind is RouteKind.RETURN
+    back = Returned(by=command.by.official, at=answered.at, activity=asked.node, event=answered.id) if returns else None
+    course.open_what_waits(answered, back)
     return course.decision()
 
 
@@ -343,6 +342,8 @@ class _Course:
                 "acting_for": office.acting_for,
                 "mandate": office.mandate,
             }
+        elif by.position is not None:
+            facts |= {"position": by.position, "capacity": "definitif"}
         event = kind(id=self._new_id(), at=self._now, actor=by.official, actor_name=by.name, **facts)
         evolved = evolve(self._process, self._state, event)
         self._state = evolved.state
@@ -413,7 +414,22 @@ def _awaited(activity: Activity, state: InstanceState) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _require_start_at(process: CompiledProcess, command: Start) -> None:
+def _require_awaited(state: InstanceState, command: Answer) -> Asked:
+    """The one place where the party is awaited, named by node and unit as far as that is needed."""
+    waiting: dict[str, Asked] = {}
+    for one in state.asked:
+        scope = state.root.find(one.scope)
+        unit = scope.unit if scope else None
+        if one.party == command.party and command.node in (None, one.node) and command.unit in (None, unit):
+            waiting[lane(one.node, unit)] = one
+    if not waiting:
+        raise PartyNotAwaited(party=command.party)
+    if len(waiting) > 1:
+        raise PartyAmbiguous(party=command.party, nodes=", ".join(sorted(waiting)))
+    return next(iter(waiting.values()))
+
+
+def _require_start_at(process: CompiledProcess, command: Start, now: datetime) -> None:
     """A cycle can begin in the middle only at the outermost level; what is brought along must be activities."""
     if command.start_at is None:
         return
@@ -425,6 +441,8 @@ def _require_start_at(process: CompiledProcess, command: Start) -> None:
     known = {one.id for one in process.definition.activities}
     for unknown in (one for one in named if one not in known):
         raise StartNotPossible(activity=unknown, offered=", ".join(sorted(known)))
+    if any(done.performed_at is not None and done.performed_at > now for done in command.start_at.done):
+        raise PerformedAtImpossible
 
 
 def _require_units(
@@ -433,7 +451,8 @@ def _require_units(
     """A return into an each-unit node from outside says which units it goes back to."""
     place = process.places.of[route.to] if route.to else OUTERMOST
     node = process.node(place.inside) if place.inside else None
-    enters = node is not None and node.kind is NodeKind.EACH_UNIT and process.places.of[task.activity] != place
+    inside = place in process.places.around(process.places.of[task.activity])
+    enters = node is not None and node.kind is NodeKind.EACH_UNIT and not inside
     known = state.units.get(str(node.units), ()) if node and enters else ()
     if not enters and not command.units:
         return
@@ -446,7 +465,7 @@ def _require_paper_trail(task: TaskState, command: Complete, now: datetime) -> N
     if command.performed_at is not None and not task.opened_at <= command.performed_at <= now:
         raise PerformedAtImpossible
     by_another = command.recorded_by is not None
-    if (command.performed_at is not None or by_another) and not command.reason:
+    if (command.performed_at is not None or by_another) and not _says(command.reason):
         raise EvidenceMissing
     if by_another and not any(document.reference or document.url for document in command.evidence):
         raise EvidenceMissing
@@ -471,10 +490,11 @@ def _require_live_task(state: InstanceState, task_id: UUID) -> TaskState:
     return task
 
 
-def _require_candidate(activity: Activity, task: TaskState, performer: Performer) -> Office:
+def _require_candidate(process: CompiledProcess, task: TaskState, performer: Performer) -> Office:
+    activity = process.activity(task.activity)
     office = _office_for(activity, task, performer)
     if office is None or performer.official is None:
-        raise NotACandidate(roles=", ".join(activity.candidate_roles))
+        raise NotACandidate(roles=", ".join(process.role(role).name for role in activity.candidate_roles))
     return office
 
 
@@ -506,10 +526,14 @@ def _require_papers(command: Complete, expected: tuple[str, ...], *, reason: boo
     ]
     missing = [_missing_mistake(index, expected[index]) for index in range(given, len(expected))]
     surplus = [_unexpected_mistake(index, len(expected)) for index in range(len(expected), given)]
-    unsaid = [_reason_mistake()] if reason and not (command.reason or "").strip() else []
+    unsaid = [_reason_mistake()] if reason and not _says(command.reason) else []
     for refusal, found in ((OutputMissing, documents + missing), (OutputUnexpected, surplus), (ReasonMissing, unsaid)):
         if found:
             raise refusal(*documents, *missing, *surplus, *unsaid)
+
+
+def _says(words: str | None) -> bool:
+    return bool(words and words.strip())
 
 
 def _document_mistake(at: str, document: Output) -> Mistake | None:

@@ -47,7 +47,7 @@ class InstanceStarted(Event):
     in_data = frozenset(
         {
             "agency", "period", "title", "system", "reference", "letter_number", "letter_date", "duplicate_of",
-            "units", "start_at", "done",
+            "units", "start_at", "done", "definition_hash",
         }
     )  # fmt: skip
     agency: str
@@ -60,6 +60,7 @@ class InstanceStarted(Event):
     duplicate_of: UUID | None = None
     units: dict[str, tuple[str, ...]] | None = None
     start_at: str | None = None
+    definition_hash: str | None = None
     done: tuple[DoneOutside, ...] = ()
     input: dict[str, Any] | None = None
 
@@ -150,6 +151,8 @@ class StepEnded(StepEvent):
     """The units that a return into an each-unit node reopens."""
     sent_to: tuple[str, ...] = ()
     """The parties the output was handed to."""
+    assignee: UUID | None = None
+    """Who held the task when it ended."""
     performed_at: AwareDatetime | None = None
     recorded_by: UUID | None = None
     evidence: tuple[Output, ...] = ()
@@ -215,7 +218,7 @@ class PartyAnswered(Event):
     party: str
     outcome: str
     from_: str = Field(alias="from")
-    to: str | None
+    to: str | None = None
     reference: str | None = None
 
 

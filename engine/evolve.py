@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from engine.compiler import ENDED, IDLE, STARTED, CompiledProcess, started_at, undoing
-from engine.definition import NodeKind, RouteKind
+from engine.definition import Activity, Node, NodeKind, Route, RouteKind
 from engine.errors import TrailContradiction
 from engine.events import (
     Event,
@@ -221,8 +221,12 @@ def _released(state: InstanceState, task: TaskState, event: StepReleased) -> Evo
 def _ended(process: CompiledProcess, state: InstanceState, event: StepEnded) -> Evolved:
     task = _live(state, event)
     _require_holder(task, event)
+    if event.assignee not in (None, task.assignee):
+        raise TrailContradiction(f"{event.type} of {task.activity} while another held it")
+    if not _rests(state.root, task):
+        raise TrailContradiction(f"{event.type} of {task.activity} after its token had left")
+    route = _route(process.activity(task.activity), event.outcome)
     rest = process.fire(task.activity, event.outcome)
-    route = process.route(process.activity(task.activity), event.outcome)
     if (route.kind is RouteKind.RETURN) != isinstance(event, StepReturned):
         raise TrailContradiction(f"{event.type}, but {event.outcome!r} of {task.activity} is a {route.kind}")
     if (event.from_, event.to) != (task.activity, process.leads_to(rest)):
@@ -230,17 +234,19 @@ def _ended(process: CompiledProcess, state: InstanceState, event: StepEnded) -> 
     setting = Setting(process, state.units, frozenset(event.units))
     root = setting.settled(state.root.moved(event.scope, rest))
     closed = task.completed(event.outcome, event.at, event.actor, event.performed_at)
-    done = _done_after(process, state, event)
     moved = state.model_copy(
         update={
             "root": root,
             "tasks": tuple(other for other in state.tasks if other.id != task.id),
             "asked": _still_asked(state.asked, root),
-            "done": done,
+            "done": _done_after(process, state, event),
             "materials": _materials_after(state, event),
         }
     )
-    undoable = (*_still_undoable(state, root, acted_on=task.id), _how_to_undo(state, task, event, moved))
+    untouched = _not_acted_on(state.undoable, task.id)
+    standing = _standing(untouched, root)
+    set_aside = tuple(one for one in untouched if one not in standing)
+    undoable = (*standing, _how_to_undo(state, task, event, moved, set_aside))
     return Evolved(moved.model_copy(update={"undoable": undoable}), (closed,))
 
 
@@ -249,19 +255,34 @@ def _still_asked(asked: tuple[Asked, ...], root: Scope) -> tuple[Asked, ...]:
     return tuple(one for one in asked if (scope := root.find(one.scope)) is not None and scope.node == one.node)
 
 
-def _still_undoable(state: InstanceState, root: Scope, acted_on: UUID | None = None) -> tuple[Undoable, ...]:
-    """Those of which nothing that was opened has been acted on, and whose scope is still as they left it."""
-    return tuple(one for one in state.undoable if acted_on not in one.opened and root.find(one.after.id) == one.after)
+def _route(part: Activity | Node, outcome: str) -> Route:
+    """The printed route of an outcome; the triggers of the engine's own are nobody's outcomes."""
+    for route in part.routes:
+        if route.outcome == outcome:
+            return route
+    raise TrailContradiction(f"{part.id} offers no {outcome!r}")
 
 
-def _how_to_undo(state: InstanceState, task: TaskState, event: StepEnded, moved: InstanceState) -> Undoable:
-    before, after = _outermost_move(state.root, moved.root, event.scope)
-    gone = tuple(
-        other
-        for other in moved.tasks
-        if (scope := moved.root.find(other.scope)) is None or scope.node != other.activity
-    )
-    mine = (event.activity, event.unit)
+def _rests(root: Scope, task: TaskState) -> bool:
+    """Whether the token of a task still rests on its activity."""
+    scope = root.find(task.scope)
+    return scope is not None and scope.node == task.activity
+
+
+def _not_acted_on(undoable: tuple[Undoable, ...], task: UUID) -> tuple[Undoable, ...]:
+    return tuple(one for one in undoable if task not in one.opened)
+
+
+def _standing(undoable: tuple[Undoable, ...], root: Scope) -> tuple[Undoable, ...]:
+    """Those whose scope is as they left it."""
+    return tuple(one for one in undoable if root.find(one.after.id) == one.after)
+
+
+def _how_to_undo(
+    state: InstanceState, task: TaskState, event: StepEnded, moved: InstanceState, set_aside: tuple[Undoable, ...]
+) -> Undoable:
+    before, after = _all_that_moved(state.root, moved.root, event.scope)
+    gone = tuple(other for other in moved.tasks if not _rests(moved.root, other))
     return Undoable(
         event=event.id,
         performed_by=event.actor,
@@ -273,63 +294,72 @@ def _how_to_undo(state: InstanceState, task: TaskState, event: StepEnded, moved:
         asked_before=tuple(one for one in state.asked if one not in moved.asked),
         newly_done=tuple(sorted(set(moved.done) - set(state.done))),
         no_longer_done=tuple(sorted(set(state.done) - set(moved.done))),
-        material_before=next((one for one in state.materials if (one.activity, one.unit) == mine), None),
+        materials_before=tuple(one for one in state.materials if _is_of(one, event)),
+        set_aside=set_aside,
     )
 
 
-def _outermost_move(before: Scope, after: Scope, moved: str) -> tuple[Scope, Scope]:
-    """The outermost scope on the way to the one that moved whose token rests elsewhere now, before and after."""
-    if before.node != after.node or before.id == moved:
+def _all_that_moved(before: Scope, after: Scope, moved: str) -> tuple[Scope, Scope]:
+    """The innermost scope on the way to the one that moved which holds every change, before and after."""
+    if before.id == moved or (before.node, before.joins_at) != (after.node, after.joins_at):
         return before, after
     child = next(one for one in before.children if moved == one.id or moved.startswith(f"{one.id}/"))
-    same = next(one for one in after.children if one.id == child.id)
-    return _outermost_move(child, same, moved)
+    # a block that was left for its own beginning rests where it did, with other branches
+    if before.with_scope(after.find(child.id) or child) != after:
+        return before, after
+    return _all_that_moved(child, after.find(child.id) or child, moved)
 
 
 def _done_after(process: CompiledProcess, state: InstanceState, event: StepEnded) -> tuple[str, ...]:
     if isinstance(event, StepCompleted) or event.to is None:
         return tuple(sorted({*state.done, lane(event.activity, event.unit)}))
-    again = process.to_be_done_again(event.to)
-    kept = (one for one in state.done if not _is_again(process, one, again, event))
-    return tuple(sorted(kept))
+    return _still_done(process, state, event.to, frozenset(event.units or filter(None, (event.unit,))))
 
 
-def _is_again(process: CompiledProcess, done: str, again: frozenset[str], event: StepEnded) -> bool:
-    """Whether a finished activity must be done again; work sent back within a unit leaves the other units' alone."""
-    activity, _, unit = done.partition("@")
-    if activity not in again:
-        return False
-    concerned = set(event.units) or ({event.unit} if event.unit else set())
-    beside = event.to is not None and process.places.of[activity] == process.places.of[event.to]
-    return not (unit and concerned and beside) or unit in concerned
+def _still_done(process: CompiledProcess, state: InstanceState, to: str, units: frozenset[str]) -> tuple[str, ...]:
+    """What need not be done again when work goes back; sent back to some units, it leaves the others' alone."""
+    again = process.to_be_done_again(to)
+
+    def stands(done: str) -> bool:
+        activity, _, unit = done.partition("@")
+        if activity not in again:
+            return True
+        return bool(unit and units and unit not in units and process.places.share_units(activity, to))
+
+    return tuple(one for one in state.done if stands(one))
 
 
 def _materials_after(state: InstanceState, event: StepEnded) -> tuple[Material, ...]:
-    """The latest outputs of each activity; a round that hands over nothing leaves the earlier ones standing."""
-    earlier = next((one for one in state.materials if (one.activity, one.unit) == (event.activity, event.unit)), None)
-    if not event.outputs and not event.attachments:
-        return state.materials
+    """The latest documents of each activity; a round replaces only the kind it hands over, outputs or attachments."""
     latest = Material(
         activity=event.activity,
         unit=event.unit,
         round=event.round,
         by=event.actor,
         at=event.performed_at or event.at,
-        outputs=event.outputs or (earlier.outputs if earlier else ()),
-        attachments=event.attachments or (earlier.attachments if earlier else ()),
+        outputs=event.outputs,
+        attachments=event.attachments,
     )
-    return (*_materials_without(state, event), latest)
+    standing = (_without_kinds(one, event) if _is_of(one, event) else one for one in state.materials)
+    return tuple(one for one in (*standing, latest) if one.outputs or one.attachments)
 
 
-def _materials_without(state: InstanceState, event: StepEvent) -> tuple[Material, ...]:
-    return tuple(one for one in state.materials if (one.activity, one.unit) != (event.activity, event.unit))
+def _without_kinds(material: Material, event: StepEnded) -> Material:
+    replaced = {"outputs": event.outputs, "attachments": event.attachments}
+    return material.model_copy(update={kind: () for kind, given in replaced.items() if given})
+
+
+def _is_of(material: Material, event: StepEvent) -> bool:
+    return (material.activity, material.unit) == (event.activity, event.unit)
 
 
 def _undone(process: CompiledProcess, state: InstanceState, event: StepUndone) -> Evolved:
     """Put back what a completion changed. The tasks it opened were withdrawn by events of their own."""
     undoable = next((one for one in state.undoable if one.event == event.undone), None)
-    if undoable is None or undoable.task.id != event.task_id:
+    if undoable is None or not _is_about(undoable.task, event):
         raise TrailContradiction(f"{event.activity} was undone although it could not be")
+    if event.actor is None or event.actor not in (undoable.performed_by, undoable.recorded_by):
+        raise TrailContradiction(f"{event.activity} was undone by somebody who had not done it")
     if any(task.id in undoable.opened for task in state.tasks):
         raise TrailContradiction(f"{event.activity} was undone before what it opened was withdrawn")
     if process.fire(undoable.after.node, undoing(undoable.before.node)) != undoable.before.node:
@@ -343,18 +373,14 @@ def _undone(process: CompiledProcess, state: InstanceState, event: StepUndone) -
         "asked": (*_still_asked(state.asked, root), *undoable.asked_before),
         "done": tuple(sorted(done)),
         "materials": _materials_before(state, event, undoable),
-        "undoable": tuple(one for one in state.undoable if one != undoable and root.find(one.after.id) == one.after),
+        "undoable": _standing((*(one for one in state.undoable if one != undoable), *undoable.set_aside), root),
     }
     return Evolved(state.model_copy(update=changes), back)
 
 
 def _materials_before(state: InstanceState, event: StepUndone, undoable: Undoable) -> tuple[Material, ...]:
     """The materials without those the undone round handed over."""
-    mine = next((one for one in state.materials if (one.activity, one.unit) == (event.activity, event.unit)), None)
-    if mine is None or mine.round != event.round:
-        return state.materials
-    before = (undoable.material_before,) if undoable.material_before else ()
-    return (*_materials_without(state, event), *before)
+    return (*(one for one in state.materials if not _is_of(one, event)), *undoable.materials_before)
 
 
 def _received(state: InstanceState, task: TaskState, event: MaterialReceived) -> Evolved:
@@ -362,15 +388,13 @@ def _received(state: InstanceState, task: TaskState, event: MaterialReceived) ->
         raise TrailContradiction(f"{event.source} handed in what {event.activity} does not wait for")
     delivery = Delivery(source=event.source, at=event.at, by=event.actor, reference=event.reference)
     changed = _changed(state, task.delivered(delivery))
-    undoable = _still_undoable(state, state.root, acted_on=task.id)
+    undoable = _not_acted_on(state.undoable, task.id)
     return Evolved(changed.state.model_copy(update={"undoable": undoable}), changed.touched)
 
 
 def _withdrawn(state: InstanceState, task: TaskState, event: StepWithdrawn) -> Evolved:
-    scope = state.root.find(task.scope)
-    left = scope is None or scope.node != task.activity
     opened_by_mistake = any(event.cause == one.event and task.id in one.opened for one in state.undoable)
-    if not left and not opened_by_mistake:
+    if _rests(state.root, task) and not opened_by_mistake:
         raise TrailContradiction(f"{event.activity} was withdrawn although its token still rests there")
     closed = task.closed(TaskStatus.WITHDRAWN, event.at)
     kept = tuple(other for other in state.tasks if other.id != task.id)
@@ -392,15 +416,23 @@ def _answered(process: CompiledProcess, state: InstanceState, event: PartyAnswer
     _require_running(state, event)
     if not any((one.scope, one.node, one.party) == (event.scope, event.node, event.party) for one in state.asked):
         raise TrailContradiction(f"{event.party} answered although nobody waited for it")
+    node = process.places.parts[event.node]
+    route = _route(node, event.outcome)
     rest = process.fire(event.node, event.outcome)
     if (event.from_, event.to) != (event.node, process.leads_to(rest)):
         raise TrailContradiction(f"{event.outcome!r} of {event.node} leads to {rest}, not to {event.to}")
-    root = Setting(process, state.units).settled(state.root.moved(event.scope, rest))
+    # an answer names no units: one that leads back into an each-unit node concerns all of them
+    every_unit = frozenset(unit for units in state.units.values() for unit in units)
+    root = Setting(process, state.units, every_unit).settled(state.root.moved(event.scope, rest))
     changes: dict[str, object] = {
         "root": root,
-        "asked": _still_asked(state.asked, root),
-        "undoable": _still_undoable(state, root),
+        "asked": _still_asked(tuple(one for one in state.asked if one.scope != event.scope), root),
+        "undoable": tuple(one for one in _standing(state.undoable, root) if one.after.find(event.scope) is None),
     }
+    if route.kind is RouteKind.RETURN and event.to is not None:
+        scope = state.root.find(event.scope)
+        unit = scope.unit if scope else None
+        changes["done"] = _still_done(process, state, event.to, frozenset(filter(None, (unit,))))
     return Evolved(state.model_copy(update=changes))
 
 
@@ -450,10 +482,14 @@ def _require_holder(task: TaskState, event: StepEvent) -> None:
 
 def _live(state: InstanceState, event: StepEvent) -> TaskState:
     task = state.task(event.task_id)
-    said = (event.activity, event.scope, event.unit, event.round)
-    if task is None or (task.activity, task.scope, task.unit, task.round) != said:
+    if task is None or not _is_about(task, event):
         raise TrailContradiction(f"{event.type} of a task that was not live")
     return task
+
+
+def _is_about(task: TaskState, event: StepEvent) -> bool:
+    said = (event.task_id, event.activity, event.scope, event.unit, event.round)
+    return (task.id, task.activity, task.scope, task.unit, task.round) == said
 
 
 def _changed(state: InstanceState, task: TaskState) -> Evolved:

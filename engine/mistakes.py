@@ -435,6 +435,29 @@ WORDINGS: dict[str, Wording] = {
 """What to say for each type of pydantic error that needs no more than its own facts."""
 
 PATTERNS: dict[str, Wording] = {
+    r"^[^\x00]*[^\s\x00][^\x00]*$": Wording(
+        "Teks ini kosong atau memuat karakter NUL. Isi teksnya, atau hapus isian ini.",
+        "This text is blank or holds a NUL character. Fill it in, or remove the key.",
+    ),
+    r"^[^\x00]*$": Wording(
+        "Teks ini memuat karakter NUL. Hapus karakter itu.",
+        "This text holds a NUL character. Remove it.",
+    ),
+    r"^https://[^\s\x00]+$": Wording(
+        "Tautan harus diawali https:// dan tidak memuat spasi.",
+        "A link begins with https:// and holds no spaces.",
+        "https://",
+    ),
+    r"^[0-9a-f]{64}$": Wording(
+        "SHA-256 terdiri atas 64 angka heksadesimal.",
+        "A SHA-256 has 64 hexadecimal digits.",
+        "0-9, a-f (64)",
+    ),
+    r"^\d{4}-\d{2}-\d{2}$": Wording(
+        "Tulis tanggal sebagai tahun-bulan-hari.",
+        "Write the date as year-month-day.",
+        "2026-02-28",
+    ),
     r"\S": Wording(
         "Teks ini hanya berisi spasi. Isi teksnya, atau hapus isian ini.",
         "This text is blank. Fill it in, or remove the key.",

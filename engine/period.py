@@ -9,11 +9,11 @@ from engine.definition import Cycle
 from engine.errors import Mistake, PeriodMismatch
 
 _FORMS: dict[Cycle, tuple[re.Pattern[str], str]] = {
-    Cycle.YEARLY: (re.compile(r"[0-9]{4}"), "2026"),
-    Cycle.SEMESTER: (re.compile(r"[0-9]{4}-S[12]"), "2026-S1"),
-    Cycle.QUARTERLY: (re.compile(r"[0-9]{4}-Q[1-4]"), "2026-Q1"),
-    Cycle.MONTHLY: (re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])"), "2026-03"),
-    Cycle.FIVE_YEARLY: (re.compile(r"([0-9]{4})-([0-9]{4})"), "2025-2029"),
+    Cycle.YEARLY: (re.compile(r"(?:19|20|21)[0-9]{2}"), "2026"),
+    Cycle.SEMESTER: (re.compile(r"(?:19|20|21)[0-9]{2}-S[12]"), "2026-S1"),
+    Cycle.QUARTERLY: (re.compile(r"(?:19|20|21)[0-9]{2}-Q[1-4]"), "2026-Q1"),
+    Cycle.MONTHLY: (re.compile(r"(?:19|20|21)[0-9]{2}-(0[1-9]|1[0-2])"), "2026-03"),
+    Cycle.FIVE_YEARLY: (re.compile(r"((?:19|20|21)[0-9]{2})-((?:19|20|21)[0-9]{2})"), "2025-2029"),
 }
 
 

@@ -53,6 +53,15 @@ class Places:
             place = self.of[place.inside]
             yield place
 
+    def share_units(self, one: str, other: str) -> bool:
+        """Whether two parts stand in the same each-unit node, however deep."""
+        return bool(set(self._each_unit_around(one)) & set(self._each_unit_around(other)))
+
+    def _each_unit_around(self, part: str) -> Iterator[str]:
+        for place in self.around(self.of[part]):
+            if place.inside is not None and self.composites[place.inside].kind is NodeKind.EACH_UNIT:
+                yield place.inside
+
     def outermost_of(self, part: str) -> str:
         """The part itself, or the outermost node it stands in."""
         while (place := self.of[part]).inside is not None:

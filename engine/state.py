@@ -50,19 +50,26 @@ class TaskStatus(StrEnum):
         return self in (TaskStatus.OPEN, TaskStatus.CLAIMED)
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+WORDS = r"^[^\x00]*[^\s\x00][^\x00]*$"
+"""Not blank, and without the NUL that no database stores."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=WORDS)]
 """Words somebody typed: not blank, and without the NUL that no database stores."""
+
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=WORDS)]
+"""A short text somebody typed, such as the name of a document."""
 
 
 class Output(Value):
     """One document handed over: a link, a reference, a fingerprint, or why there is none."""
 
-    name: Text
-    url: Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https://[^\s\x00]+$")] | None = None
-    reference: Text | None = None
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    name: Line
+    url: Annotated[str, StringConstraints(max_length=1_000, pattern=r"^https://[^\s\x00]+$")] | None = None
+    reference: Line | None = None
+    sha256: Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-f]{64}$")] | None = None
     letter_date: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
-    missing_reason: Text | None = None
+    missing_reason: Line | None = None
 
     @property
     def is_present(self) -> bool:
@@ -208,7 +215,8 @@ class Asked(Value):
 class Undoable(Value):
     """All that is needed to take back a completion while nothing it opened has been acted on.
 
-    `event` is the completion; `scope` the outermost scope it moved, as it was before and is now.
+    `event` is the completion; `before` and `after` the innermost scope that holds all it moved, then and now;
+    `set_aside` what could be undone in there until it moved.
     """
 
     event: UUID
@@ -222,7 +230,8 @@ class Undoable(Value):
     asked_before: tuple[Asked, ...] = ()
     newly_done: tuple[str, ...] = ()
     no_longer_done: tuple[str, ...] = ()
-    material_before: Material | None = None
+    materials_before: tuple[Material, ...] = ()
+    set_aside: tuple[Undoable, ...] = ()
 
 
 class InstanceState(Value):

@@ -26,7 +26,7 @@ async def trail(database: Database, caller: Caller, instance: UUID, listing: Tra
     """The events of an instance of the caller's agencies. Raises NotFound."""
     table = audit_events
     found = (
-        select(table.c.canonical, table.c.hash, audit_personal.c.words)
+        select(table.c.canonical, table.c.hash, audit_personal.c.words, audit_personal.c.salt)
         .outerjoin_from(table, audit_personal, audit_personal.c.event_id == table.c.id)
         .where(table.c.instance_id == instance, table.c.agency_id.in_(caller.agencies.values()))
         .order_by(table.c.seq)

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class AuditEvent(BaseModel):
-    """One thing that happened. `from` and `to` are nodes of the flow; `hash` covers the text `canonical`."""
+    """One thing that happened. `from` and `to` are nodes of the flow.
+
+    `hash` is SHA-256 over the text `canonical`; `personal` in it is SHA-256 over `salt` (hex) and the text `words`.
+    """
 
     model_config = ConfigDict(serialize_by_alias=True, validate_by_alias=True, validate_by_name=True)
 
@@ -49,12 +52,15 @@ class AuditEvent(BaseModel):
     hash: str
     prev_hash: str
     canonical: str
+    personal: str | None = None
+    words: str | None = None
+    salt: str | None = None
 
     @classmethod
-    def of(cls, canonical: str, digest: str, words: str | None) -> Self:
+    def of(cls, canonical: str, digest: str, words: str | None, salt: bytes | None) -> Self:
         """The view of a stored event and of the personal words kept apart from it."""
         facts = json.loads(canonical)
         personal = json.loads(words) if words else {}
         shown = {name: personal[name] for name in ("actor_name", "reason", "note") if name in personal}
-        facts.pop("personal", None)
+        shown |= {"words": words, "salt": salt.hex() if salt else None}
         return cls.model_validate(facts | shown | {"hash": digest, "canonical": canonical})

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.database import Database
 from app.errors import IdentityMissing, OfficialNotAllowed, OnBehalfOfMissing, ScopeMissing
 from app.identity.credentials import Credential
-from app.tables import agencies, api_key_agencies, api_key_officials, api_keys
+from app.tables import agencies, api_key_agencies, api_key_officials, api_keys, officials
 
 SCOPES = ("read", "start", "act", "answer", "record", "publish", "admin")
 
@@ -54,12 +54,16 @@ def key_is_valid() -> ColumnElement[bool]:
     )
 
 
-def may_act_for() -> ColumnElement[bool]:
-    """Whether the key in the statement may act for `:official`."""
-    return exists().where(
+def may_act_for(agency_id: ColumnElement[UUID] | None = None) -> ColumnElement[bool]:
+    """Whether the key in the statement may act for `:official`, and, where one is named, in that agency."""
+    listed = and_(
         api_key_officials.c.api_key_id == api_keys.c.id,
         api_key_officials.c.official_id == bindparam("official", type_=Uuid),
     )
+    if agency_id is None:
+        return exists().where(listed)
+    theirs = and_(officials.c.id == api_key_officials.c.official_id, officials.c.agency_id == agency_id)
+    return exists().where(listed, theirs)
 
 
 def serves(agency_id: ColumnElement[UUID]) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Uuid, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from app.tables import holders, officials, positions, role_bindings, units
@@ -95,21 +95,33 @@ def seats_of(agency_id: ColumnElement[UUID], definition_key: ColumnElement[str])
         "name",
         officials.c.name,
     )
-    holds_now = and_(
-        holders.c.position_id == positions.c.id,
-        holders.c.valid_from <= bindparam("now", type_=Instant),
-        or_(holders.c.valid_until.is_(None), holders.c.valid_until > bindparam("now", type_=Instant)),
-    )
     return (
         select(func.jsonb_agg(aggregate_order_by(seat, positions.c.title, officials.c.name), type_=JSONB))
         .select_from(role_bindings)
         .join(positions, positions.c.id == role_bindings.c.position_id)
         .outerjoin(units, units.c.id == positions.c.unit_id)
-        .outerjoin(holders, holds_now)
+        .outerjoin(holders, and_(holders.c.position_id == positions.c.id, _holds_now()))
         .outerjoin(officials, officials.c.id == holders.c.official_id)
         .where(
             role_bindings.c.agency_id == agency_id,
             or_(role_bindings.c.definition_key.is_(None), role_bindings.c.definition_key == definition_key),
         )
         .scalar_subquery()
+    )
+
+
+def position_of_official() -> ScalarSelect[Any]:
+    """The title of the position `:official` holds at `:now`, the first by title where there are several."""
+    return (
+        select(func.min(positions.c.title))
+        .join_from(holders, positions, positions.c.id == holders.c.position_id)
+        .where(holders.c.official_id == bindparam("official", type_=Uuid), _holds_now())
+        .scalar_subquery()
+    )
+
+
+def _holds_now() -> ColumnElement[bool]:
+    return and_(
+        holders.c.valid_from <= bindparam("now", type_=Instant),
+        or_(holders.c.valid_until.is_(None), holders.c.valid_until > bindparam("now", type_=Instant)),
     )

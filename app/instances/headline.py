@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.instances.surroundings import Surroundings, progress
+from app.instances.surroundings import Surroundings
 from engine.state import Asked, InstanceState, InstanceStatus, TaskState
 
 _DAYS = ("Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu")
@@ -18,24 +18,25 @@ _MONTHS = (
 def headline(state: InstanceState, around: Surroundings) -> str:
     """The sentence. Moments are told in the agency's own zone, by weekday, date and clock."""
     if state.status is InstanceStatus.COMPLETED and state.ended_at:
-        return f"Selesai {_moment(state.ended_at, around)}"
+        return f"Selesai pada {_moment(state.ended_at, around)}"
     if state.status is InstanceStatus.CANCELLED and state.ended_at:
-        return f"Dibatalkan {_moment(state.ended_at, around)}"
-    waiting = [_waiting(task, state, around) for task in state.tasks]
+        return f"Dibatalkan pada {_moment(state.ended_at, around)}"
+    waiting = [_waiting(task, around) for task in state.tasks]
     where = "; ".join(waiting + [_awaiting(one, around) for one in state.asked])
     if state.status is InstanceStatus.SUSPENDED and state.suspended_at:
         return f"Ditangguhkan sejak {_moment(state.suspended_at, around)}: {where}"
     return where
 
 
-def _waiting(task: TaskState, state: InstanceState, around: Surroundings) -> str:
+def _waiting(task: TaskState, around: Surroundings) -> str:
     activity = around.process.activity(task.activity)
-    _, total = progress(state, around.process)
+    last = max(one.number for one in around.process.definition.activities)
     position, holder = around.position_and_holder(task)
     roles = " / ".join(around.process.role(role).name for role in activity.candidate_roles)
-    whom = f"{position} ({holder})" if position and holder else position or roles
+    nobody = f"{roles} (belum ada pejabat)"
+    whom = f"{position} ({holder})" if position and holder else position or nobody
     again = f", putaran {task.round}" if task.round > 1 else ""
-    return f"Langkah {activity.number} dari {total} pada {whom} sejak {_moment(task.held_since, around)}{again}"
+    return f"Langkah {activity.number} dari {last} pada {whom} sejak {_moment(task.held_since, around)}{again}"
 
 
 def _awaiting(asked: Asked, around: Surroundings) -> str:
@@ -46,4 +47,4 @@ def _awaiting(asked: Asked, around: Surroundings) -> str:
 def _moment(at: datetime, around: Surroundings) -> str:
     local = at.astimezone(ZoneInfo(around.timezone))
     day = f"{_DAYS[local.weekday()]}, {local.day} {_MONTHS[local.month - 1]} {local.year}"
-    return f"{day} {local:%H.%M} {local:%Z}"
+    return f"{day} pukul {local:%H.%M} {local:%Z}"

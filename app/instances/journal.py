@@ -8,7 +8,9 @@ answer; then the answer is looked up, or the instance loaded and decided anew.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,7 +35,7 @@ from engine.events import StepReturned
 from engine.state import InstanceState, TaskStatus
 from engine.trail import Chapter
 
-ATTEMPTS = 8
+ATTEMPTS = 12
 """How often a change is decided anew when others were first."""
 
 
@@ -107,7 +109,8 @@ class Journal:
         return await self._change(ask, load, decide, tell)
 
     async def _change(self, ask: Ask, load: Callable[[], Any], decide: Decide, tell: Tell) -> Answer:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            await _wait_a_turn(attempt)
             held = await load()
             if isinstance(held, Answer):
                 return held
@@ -152,7 +155,9 @@ class Journal:
         offices = around.roster.offices_of(official)
         return Held(
             client=row["client_id"],
-            performer=Performer(official=official, name=row["official_name"], offices=offices),
+            performer=Performer(
+                official=official, name=row["official_name"], position=row["official_position"], offices=offices
+            ),
             around=around,
             state=InstanceState.model_validate_json(row["state"]),
             agency_id=row["agency_id"],
@@ -172,10 +177,13 @@ class Journal:
             self.database, instance_id=held.around.id, official=by, now=paper.performed_at or now
         )
         assert then is not None  # noqa: S101  the instance was just loaded, and none is ever deleted
+        require_official(by, then["official_id"] is not None, named=True)
         offices = Roster.of(json.loads(then["roster"]) if then["roster"] else ()).offices_of(by)
         return replace(
             held,
-            performer=Performer(official=by, name=then["official_name"], offices=offices),
+            performer=Performer(
+                official=by, name=then["official_name"], position=then["official_position"], offices=offices
+            ),
             recorded_by=held.performer.official if paper.performed_by is not None else None,
         )
 
@@ -206,6 +214,12 @@ class Journal:
         except asyncpg.UniqueViolationError:
             return False
         return row is not None and row["changed"] == 1
+
+
+async def _wait_a_turn(attempt: int) -> None:
+    """Let others go first: not at all at first, then longer and longer and never in step, at most a second."""
+    if attempt:
+        await asyncio.sleep(random.random() * min(1.0, 0.004 * 2**attempt))  # noqa: S311  no secret hangs on it
 
 
 async def surroundings(row: Any, catalog: Catalog) -> Surroundings:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from app.instances.headline import headline
 from app.instances.surroundings import Surroundings, progress
@@ -29,12 +30,21 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
     while waiting:
         one, depth = waiting.pop()
         if depth > DEEPEST_INPUT or (isinstance(one, str) and "\0" in one):
-            raise ValueError(f"data is nested at most {DEEPEST_INPUT} deep, without NUL")
+            raise _too_much("bersarang paling dalam", "nested at most", f"{DEEPEST_INPUT}")
         parts = [*one, *one.values()] if isinstance(one, dict) else one if isinstance(one, list) else ()
         waiting += [(part, depth + 1) for part in parts]
     if len(canonical_json(value)) > LARGEST_INPUT:
-        raise ValueError(f"data is at most {LARGEST_INPUT} characters of JSON")
+        raise _too_much("berukuran JSON paling besar", "as JSON at most", f"{LARGEST_INPUT}")
     return value
+
+
+def _too_much(id_: str, english: str, limit: str) -> PydanticCustomError:
+    told = {
+        "message_id": f"Isi data {id_} {limit}, tanpa karakter NUL.",
+        "message_en": f"data is {english} {limit}, without NUL characters.",
+        "expected": limit,
+    }
+    return PydanticCustomError("data_too_much", "data is too much", told)
 
 
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]

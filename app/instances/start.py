@@ -22,6 +22,7 @@ from app.instances.surroundings import Surroundings
 from engine import decide
 from engine.commands import Performer, Reference, Start, StartAt
 from engine.decide import Decision
+from engine.errors import Mistake
 from engine.trail import GENESIS, Chapter, canonical_json
 
 
@@ -50,6 +51,7 @@ class _Threshold:
     definition_id: UUID
     around: Surroundings
     units: dict[str, tuple[str, ...]]
+    content_hash: str
     first: UUID | None
 
     def command(self, ask: Ask, asked: StartAsked) -> Start:
@@ -61,6 +63,7 @@ class _Threshold:
             title=self.around.title,
             reference=Reference(**dict(named)) if named else None,
             units=self.units,
+            definition_hash=self.content_hash,
             start_at=_start_at(asked),
             duplicate_of=self.first if asked.duplicate else None,
             reason=asked.duplicate.reason if asked.duplicate and self.first else None,
@@ -87,11 +90,22 @@ async def _threshold(journal: Journal, ask: Ask, asked: StartAsked) -> _Threshol
     if (known := ask.retry.first_answer(row)) is not None:
         return known
     require_scope(frozenset(row["scopes"]), "start")
-    require_official(ask.credential.official, row["official_allowed"], named=False)
     if row["definition_id"] is None or row["agency_id"] is None:
-        raise NotFound
+        raise NotFound(_unknown(row, asked))
+    require_official(ask.credential.official, row["official_allowed"], named=False)
     _refuse_a_second(row, asked)
     return await _stand(journal, row, ask, asked)
+
+
+def _unknown(row: Any, asked: StartAsked) -> Mistake:
+    at = "agency" if row["definition_id"] is not None else "definition"
+    named = asked.agency if at == "agency" else asked.definition
+    version = f" versi {asked.version}" if at == "definition" and asked.version else ""
+    return Mistake(
+        at=at,
+        message_id=f"“{named}”{version} tidak ditemukan di antara instansi yang dilayani kunci API ini.",
+        message_en=f"“{named}”{version.replace('versi', 'version')} is not among what this API key serves.",
+    )
 
 
 def _start_at(asked: StartAsked) -> StartAt | None:
@@ -118,7 +132,7 @@ def _existing(row: Any, which: str) -> Existing:
         id=str(row[f"{which}_id"]),
         outcome=row[f"{which}_status"],
         by=str(row[f"{which}_client_id"]),
-        at=row[f"{which}_started_at"].isoformat(),
+        at=row[f"{which}_started_at"],
     )
 
 
@@ -142,11 +156,17 @@ async def _stand(journal: Journal, row: Any, ask: Ask, asked: StartAsked) -> _Th
     official = ask.credential.official
     return _Threshold(
         client=row["client_id"],
-        performer=Performer(official=official, name=row["official_name"], offices=roster.offices_of(official)),
+        performer=Performer(
+            official=official,
+            name=row["official_name"],
+            position=row["official_position"],
+            offices=roster.offices_of(official),
+        ),
         agency_id=row["agency_id"],
         definition_id=row["definition_id"],
         around=around,
         units=_by_kind(json.loads(row["units"]) if row["units"] else []),
+        content_hash=row["content_hash"],
         first=row["first_id"],
     )
 

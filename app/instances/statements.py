@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from app.database import Prepared
 from app.idempotency import STORED, is_mine
 from app.identity.callers import key_is_valid, may_act_for, serves
-from app.identity.roster import seats_of
+from app.identity.roster import position_of_official, seats_of
 from app.tables import (
     agencies,
     api_keys,
@@ -91,20 +91,25 @@ def around_instance() -> tuple[ColumnElement[Any], ...]:
     )
 
 
-def _caller() -> tuple[ColumnElement[Any], ...]:
-    name = select(officials.c.name).where(officials.c.id == bindparam("official", type_=Uuid)).scalar_subquery()
+def _caller(agency_id: ColumnElement[Any]) -> tuple[ColumnElement[Any], ...]:
+    """The client, and the official it acts for: allowed only in their own agency."""
     return (
         api_keys.c.id.label("client_id"),
         api_keys.c.scopes,
-        may_act_for().label("official_allowed"),
-        name.label("official_name"),
+        may_act_for(agency_id).label("official_allowed"),
+        _name_of_official().label("official_name"),
+        position_of_official().label("official_position"),
     )
+
+
+def _name_of_official() -> ScalarSelect[Any]:
+    return select(officials.c.name).where(officials.c.id == bindparam("official", type_=Uuid)).scalar_subquery()
 
 
 def _held_by_instance() -> Select[Any]:
     mine = and_(instances.c.id == bindparam("subject", type_=Uuid), serves(instances.c.agency_id))
     return (
-        select(*_caller(), *STORED, *INSTANCE, *around_instance())
+        select(*_caller(instances.c.agency_id), *STORED, *INSTANCE, *around_instance())
         .select_from(api_keys)
         .outerjoin(instances, mine)
         .outerjoin(agencies, agencies.c.id == instances.c.agency_id)
@@ -117,7 +122,7 @@ def _held_by_task() -> Select[Any]:
     mine = and_(instances.c.id == tasks.c.instance_id, serves(instances.c.agency_id))
     return (
         select(
-            *_caller(),
+            *_caller(instances.c.agency_id),
             *STORED,
             *INSTANCE,
             *around_instance(),
@@ -302,11 +307,12 @@ def _threshold() -> Select[Any]:
     taken = _reference_taken()
     return (
         select(
-            *_caller(),
+            *_caller(target.c.id),
             *STORED,
             wanted.c.id.label("definition_id"),
             wanted.c.key.label("definition_key"),
             wanted.c.title.label("definition_title"),
+            wanted.c.content_hash,
             target.c.id.label("agency_id"),
             target.c.key.label("agency"),
             target.c.timezone,
@@ -337,10 +343,14 @@ def _units_of(agency_id: ColumnElement[Any]) -> ScalarSelect[Any]:
 
 def _offices_then() -> Select[Any]:
     """The seats of an instance's agency at an earlier moment, and the name of who acted then; for work on paper."""
-    name = select(officials.c.name).where(officials.c.id == bindparam("official", type_=Uuid)).scalar_subquery()
     return select(
         cast(seats_of(instances.c.agency_id, instances.c.definition_key), Text).label("roster"),
-        name.label("official_name"),
+        _name_of_official().label("official_name"),
+        position_of_official().label("official_position"),
+        select(officials.c.id)
+        .where(officials.c.id == bindparam("official", type_=Uuid), officials.c.agency_id == instances.c.agency_id)
+        .scalar_subquery()
+        .label("official_id"),
     ).where(instances.c.id == bindparam("instance_id", type_=Uuid))
 
 

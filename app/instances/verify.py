@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.database import Database
 from app.definitions.catalog import Catalog
 from app.instances.record import task_row
-from app.tables import audit_events, audit_personal, instances, tasks
+from app.tables import agencies, audit_events, audit_personal, instances, process_definitions, tasks
 from engine.compiler import CompiledProcess
 from engine.errors import TrailContradiction
 from engine.events import from_record
 from engine.evolve import replay
 from engine.state import Delivery, InstanceState
-from engine.trail import check_chain, check_personal
+from engine.trail import check_chain, check_personal, digest
 
 BATCH = 200
 
@@ -101,12 +101,29 @@ _INSTANCE = select(
     instances.c.id,
     instances.c.agency_id,
     instances.c.definition_id,
+    instances.c.definition_key,
+    instances.c.client_id,
+    instances.c.period,
+    instances.c.title,
+    instances.c.reference_system,
+    instances.c.reference_id,
+    instances.c.letter_number,
+    instances.c.letter_date,
+    instances.c.duplicate_of,
     instances.c.status,
     instances.c.started_at,
     instances.c.ended_at,
     instances.c.trail_length,
     instances.c.trail_head,
     cast(instances.c.state, Text).label("state"),
+    cast(instances.c.data, Text).label("data"),
+    agencies.c.key.label("agency"),
+    process_definitions.c.content,
+    process_definitions.c.content_hash,
+).select_from(
+    instances.join(agencies, agencies.c.id == instances.c.agency_id).join(
+        process_definitions, process_definitions.c.id == instances.c.definition_id
+    )
 )
 _EVENTS = (
     select(
@@ -130,6 +147,7 @@ class _TaskRow(BaseModel):
     """A task as its row should be."""
 
     id: UUID
+    agency_id: UUID
     activity: str
     scope: str
     unit: str | None
@@ -160,6 +178,8 @@ def _faults(stored: _Stored, process: CompiledProcess) -> Iterable[str]:
     records = [_facts(event) for event in stored.events]
     for event, facts in zip(stored.events, records, strict=True):
         yield from _column_faults(event, facts, stored.row)
+    if records:
+        yield from _row_faults(stored, records[0])
     yield from _replay_faults(stored, records, process)
 
 
@@ -170,6 +190,30 @@ def _facts(event: Any) -> dict[str, Any]:
     except ValueError:
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def _row_faults(stored: _Stored, begun: dict[str, Any]) -> Iterable[str]:
+    """What the instance's own columns and its definition say otherwise than its first event."""
+    row, data = stored.row, begun.get("data") or {}
+    told = {
+        "client": str(row.client_id),
+        "definition": row.definition_key,
+        "agency": row.agency,
+        "period": row.period,
+        "title": row.title,
+        "system": row.reference_system,
+        "reference": row.reference_id,
+        "letter_number": row.letter_number,
+        "letter_date": row.letter_date.isoformat() if row.letter_date else None,
+        "duplicate_of": str(row.duplicate_of) if row.duplicate_of else None,
+        "definition_hash": digest(row.content),
+    }
+    for name, value in told.items():
+        if (begun | data).get(name) != value:
+            yield f"{name} of the instance is not what its first event says"
+    words = stored.events[0].words
+    if words is not None and (json.loads(words).get("input") or {}) != json.loads(row.data):
+        yield "data of the instance is not what its first event says"
 
 
 def _column_faults(event: Any, facts: dict[str, Any], instance: Any) -> Iterable[str]:
@@ -207,7 +251,7 @@ def _replay_faults(stored: _Stored, records: list[dict[str, Any]], process: Comp
         replayed.state.ended_at,
     ):
         yield "status, start or end of the instance are not those the trail leads to"
-    expected = [_comparable(task_row(task, process)) for task in replayed.touched]
+    expected = [_comparable(task_row(task, process) | {"agency_id": stored.row.agency_id}) for task in replayed.touched]
     found = [_comparable(row) for row in stored.tasks]
     if sorted(expected) != sorted(found):
         yield "the tasks are not those the trail leads to"

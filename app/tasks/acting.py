@@ -21,14 +21,24 @@ def acting_on(held: Held) -> Iterator[None]:
     closed = held.closed_task
     if closed is not None:
         first = Existing(
-            id=str(held.task), outcome=closed.outcome or closed.status, by=_text(closed.by), at=closed.at.isoformat()
+            id=str(held.task),
+            outcome=closed.outcome or closed.status,
+            by=_text(closed.by),
+            by_name=held.around.name_of(closed.by),
+            at=closed.at,
         )
         raise TaskClosed(status=closed.status, existing=first)
     try:
         yield
     except TaskClaimed as refused:
         task: TaskState = refused.facts["task"]
-        first = Existing(id=str(task.id), outcome=task.status, by=_text(task.assignee), at=task.held_since.isoformat())
+        first = Existing(
+            id=str(task.id),
+            outcome=task.status,
+            by=_text(task.assignee),
+            by_name=held.around.name_of(task.assignee),
+            at=task.held_since,
+        )
         raise TaskClaimed(existing=first) from refused
 
 

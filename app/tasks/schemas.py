@@ -6,19 +6,27 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from app.identity.roster import Candidate
 from app.instances.schemas import Asked, InstanceView, ShortText
 from app.instances.surroundings import Surroundings
 from engine.commands import Complete, Performer
 from engine.definition import Route, SubStep, TimeLimit
-from engine.state import InstanceState, Output, TaskState, TaskStatus, Text
+from engine.state import InstanceState, InstanceStatus, Output, TaskState, TaskStatus, Text
 
 
 def _a_real_date(document: Output) -> Output:
     if document.letter_date is not None:
-        date.fromisoformat(document.letter_date)
+        try:
+            date.fromisoformat(document.letter_date)
+        except ValueError as wrong:
+            told = {
+                "message_id": "Tanggal surat ini tidak ada di kalender.",
+                "message_en": "This letter date is not in the calendar.",
+            }
+            raise PydanticCustomError("date_impossible", "This letter date is not in the calendar.", told) from wrong
     return document
 
 
@@ -31,7 +39,7 @@ class Evidence(Asked):
     name: ShortText = "bukti"
     url: Annotated[str, Field(max_length=2_000, pattern=r"^https://[^\s\x00]+$")] | None = None
     reference: Text | None = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @property
     def output(self) -> Output:
@@ -56,14 +64,14 @@ class CompleteAsked(Asked):
     """How an activity ended. One output for each printed one on a forward outcome, none on a return."""
 
     outcome: Annotated[str, Field(max_length=60)] | None = None
-    outputs: Annotated[tuple[Document, ...], Field(max_length=50, strict=False)] = ()
-    attachments: Annotated[tuple[Document, ...], Field(max_length=50, strict=False)] = ()
+    outputs: Annotated[tuple[Document, ...], Field(max_length=20, strict=False)] = ()
+    attachments: Annotated[tuple[Document, ...], Field(max_length=20, strict=False)] = ()
     note: Text | None = None
     reason: Text | None = None
     units: Annotated[tuple[ShortText, ...], Field(max_length=200, strict=False)] = ()
     performed_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
     performed_by: Annotated[UUID, Field(strict=False)] | None = None
-    evidence: Annotated[tuple[Evidence, ...], Field(max_length=50, strict=False)] = ()
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=20, strict=False)] = ()
 
     def command(self, task: UUID, by: Performer, recorded_by: UUID | None) -> Complete:
         return Complete(
@@ -158,6 +166,7 @@ class TaskView(BaseModel):
     awaits: list[AwaitView]
     sub_steps: list[SubStep]
     materials: list[MaterialView]
+    suspended: bool
     returned: ReturnedView | None
 
     @classmethod
@@ -179,7 +188,7 @@ class TaskView(BaseModel):
             round=task.round,
             status=task.status,
             candidate_roles=list(activity.candidate_roles),
-            candidates=_candidates(task, around),
+            candidates=_candidates(task, state, around),
             assisting_roles=list(activity.assisting_roles),
             assignee=task.assignee,
             position=position,
@@ -199,7 +208,8 @@ class TaskView(BaseModel):
             performed_at=task.performed_at,
             awaits=_awaits(task),
             sub_steps=list(activity.sub_steps),
-            materials=_materials(state, around),
+            materials=_materials(task, state, around),
+            suspended=state.status is InstanceStatus.SUSPENDED,
             returned=_returned(task, around),
         )
 
@@ -212,9 +222,9 @@ class Completed(BaseModel):
     opened: list[TaskView]
 
 
-def _candidates(task: TaskState, around: Surroundings) -> list[Candidate]:
-    """Only who may complete it now: nobody once it is closed, the assignee alone while it is claimed."""
-    if not task.status.is_live:
+def _candidates(task: TaskState, state: InstanceState, around: Surroundings) -> list[Candidate]:
+    """Only who may complete it now: nobody once it is closed or suspended, the assignee alone while it is claimed."""
+    if not task.status.is_live or state.status is not InstanceStatus.RUNNING:
         return []
     may = around.roster.candidates(around.process.activity(task.activity).candidate_roles, task.unit)
     return [one for one in may if task.assignee in (None, one.official)]
@@ -234,7 +244,8 @@ def _awaits(task: TaskState) -> list[AwaitView]:
     ]
 
 
-def _materials(state: InstanceState, around: Surroundings) -> list[MaterialView]:
+def _materials(task: TaskState, state: InstanceState, around: Surroundings) -> list[MaterialView]:
+    """The latest documents of what was done before the task opened; the reviewer must see the draft."""
     order = {activity.id: activity.number for activity in around.process.definition.activities}
     return [
         MaterialView(
@@ -246,6 +257,7 @@ def _materials(state: InstanceState, around: Surroundings) -> list[MaterialView]
             at=material.at,
         )
         for material in sorted(state.materials, key=lambda one: order[one.activity])
+        if material.at <= task.opened_at
         for output in (*material.outputs, *material.attachments)
     ]
 

@@ -17,6 +17,7 @@ from pydantic_core._pydantic_core import list_all_errors
 from engine.definition import ProcessDefinition
 from engine.errors import Mistake
 from engine.mistakes import PATTERNS, Location, closest, from_validation, rendered
+from engine.state import Output as Document
 
 
 class Colour(StrEnum):
@@ -183,7 +184,8 @@ def test_an_unheard_of_error_is_passed_on_truthfully() -> None:
 
 
 def test_every_pattern_of_a_definition_is_said_in_words() -> None:
-    assert set(patterns(ProcessDefinition.model_json_schema())) == set(PATTERNS)
+    used = {*patterns(ProcessDefinition.model_json_schema()), *patterns(Document.model_json_schema())}
+    assert used <= set(PATTERNS)
 
 
 def patterns(schema: Any) -> Iterator[str]:
