@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from app import demo, embedded
 from app.clock import new_id, now
 from app.database import Database, DatabaseUnavailable
 from app.definitions.publish import publish
-from app.definitions.shipped import publish_shipped
+from app.definitions.shipped import FOLDER, publish_shipped
 from app.demonstration import seed, write_environment
 from app.errors import DefinitionOfAnotherAgency
 from app.identity.callers import SCOPES
@@ -29,7 +30,9 @@ from app.settings import Settings
 from app.tables.grants import statements
 from engine.definition import ProcessDefinition
 from engine.errors import DefinitionRejected
+from engine.flow import mermaid, table
 from engine.reader import read_json, read_yaml
+from engine.schema import editor_schema
 
 OK, WRONG = 0, 1
 
@@ -49,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say_wrong(str(failed))
     except DatabaseUnavailable as lost:
         return _say_wrong(f"Basis data tidak terjangkau · database unavailable: {lost}")
+    except DefinitionRejected as rejected:
+        return _say_wrong("\n".join(f"{one.at}: {one.message_id} · {one.message_en}" for one in rejected.mistakes))
     except KeyboardInterrupt:
         return OK
 
@@ -68,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--print-grants", metavar="ROLE", help="only print the grants for a role")
     one = command("check", _check, "say every mistake in SOP files")
     one.add_argument("files", nargs="+", type=Path)
+    one = command("show", _show, "show the flow of an SOP file or of a shipped SOP")
+    one.add_argument("sop", help="a file, or the key of a shipped SOP")
+    one.add_argument("--mermaid", action="store_true", help="as a Mermaid flowchart")
+    command("schema", _schema, "print the JSON Schema of SOP files for an editor")
     one = command("publish", _publish, "publish SOP files, or with --shipped those that come with Alur")
     one.add_argument("files", nargs="*", type=Path)
     one.add_argument("--shipped", action="store_true")
@@ -134,6 +143,21 @@ def _migrate(asked: argparse.Namespace, settings: Settings) -> int:
 
 def _check(asked: argparse.Namespace, settings: Settings) -> int:
     return max(_checked(file) is None for file in asked.files)
+
+
+def _show(asked: argparse.Namespace, settings: Settings) -> int:
+    file = Path(asked.sop)
+    shipped_file = FOLDER / f"{asked.sop}.yaml"
+    definition = _checked(file if file.exists() or not shipped_file.exists() else shipped_file, quiet=True)
+    if definition is None:
+        return WRONG
+    print(mermaid(definition) if asked.mermaid else table(definition))
+    return OK
+
+
+def _schema(asked: argparse.Namespace, settings: Settings) -> int:
+    print(json.dumps(editor_schema(), ensure_ascii=False, indent=2))
+    return OK
 
 
 def _publish(asked: argparse.Namespace, settings: Settings) -> int:
@@ -207,7 +231,7 @@ def _demo(asked: argparse.Namespace, settings: Settings) -> int:
     return demo.main(settings.home)
 
 
-def _checked(file: Path) -> ProcessDefinition | None:
+def _checked(file: Path, *, quiet: bool = False) -> ProcessDefinition | None:
     """The definition in a file, or null after every mistake in it was said."""
     read = read_json if file.suffix == ".json" else read_yaml
     try:
@@ -220,7 +244,8 @@ def _checked(file: Path) -> ProcessDefinition | None:
             place = f"{file}:{mistake.line}:{mistake.column}" if mistake.line else f"{file}"
             print(f"{place}: {mistake.at}: {mistake.message_id} · {mistake.message_en}", file=sys.stderr)
         return None
-    print(f"{file}: {definition.key}, {len(definition.activities)} kegiatan · sah · valid")
+    if not quiet:
+        print(f"{file}: {definition.key}, {len(definition.activities)} kegiatan · sah · valid")
     return definition
 
 

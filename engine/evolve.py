@@ -63,12 +63,17 @@ def replay(process: CompiledProcess, trail: Iterable[Event]) -> Evolved:
     state: InstanceState | None = None
     tasks: dict[UUID, TaskState] = {}
     told: set[UUID] = set()
+    moved_by: UUID | None = None
     for event in trail:
         if event.id in told:
             raise TrailContradiction(f"{event.type} happened twice")
         told.add(event.id)
         if isinstance(event, StepOpened) and event.task_id in tasks:
             raise TrailContradiction(f"{event.activity} was opened as a task that was opened before")
+        if isinstance(event, (StepOpened, PartyAsked, StepWithdrawn)):
+            _require_cause(state, event, moved_by)
+        elif isinstance(event, (InstanceStarted, StepEnded, PartyAnswered)):
+            moved_by = event.id
         evolved = evolve(process, state, event)
         state = evolved.state
         tasks |= {task.id: task for task in evolved.touched}
@@ -77,6 +82,15 @@ def replay(process: CompiledProcess, trail: Iterable[Event]) -> Evolved:
     if not state.status.is_over and not is_attended(process, state):
         raise TrailContradiction("the trail ends before every token has a task or an awaited answer")
     return Evolved(state, tuple(tasks.values()))
+
+
+def _require_cause(
+    state: InstanceState | None, event: StepOpened | PartyAsked | StepWithdrawn, moved_by: UUID | None
+) -> None:
+    """What follows from a move names the latest move; what an undo withdraws, the mistake."""
+    mistaken = isinstance(event, StepWithdrawn) and state is not None and _opened_by_mistake(state, event)
+    if event.cause not in (None, moved_by) and not mistaken:
+        raise TrailContradiction(f"{event.type} follows from another event than the one it names")
 
 
 def is_attended(process: CompiledProcess, state: InstanceState) -> bool:
@@ -225,7 +239,10 @@ def _ended(process: CompiledProcess, state: InstanceState, event: StepEnded) -> 
         raise TrailContradiction(f"{event.type} of {task.activity} while another held it")
     if not _rests(state.root, task):
         raise TrailContradiction(f"{event.type} of {task.activity} after its token had left")
-    route = _route(process.activity(task.activity), event.outcome)
+    activity = process.activity(task.activity)
+    route = _route(activity, event.outcome)
+    if event.sent_to != (() if route.kind is RouteKind.RETURN else activity.sends_to):
+        raise TrailContradiction(f"{task.activity} was handed to others than its sheet names")
     rest = process.fire(task.activity, event.outcome)
     if (route.kind is RouteKind.RETURN) != isinstance(event, StepReturned):
         raise TrailContradiction(f"{event.type}, but {event.outcome!r} of {task.activity} is a {route.kind}")
@@ -393,12 +410,15 @@ def _received(state: InstanceState, task: TaskState, event: MaterialReceived) ->
 
 
 def _withdrawn(state: InstanceState, task: TaskState, event: StepWithdrawn) -> Evolved:
-    opened_by_mistake = any(event.cause == one.event and task.id in one.opened for one in state.undoable)
-    if _rests(state.root, task) and not opened_by_mistake:
+    if _rests(state.root, task) and not _opened_by_mistake(state, event):
         raise TrailContradiction(f"{event.activity} was withdrawn although its token still rests there")
     closed = task.closed(TaskStatus.WITHDRAWN, event.at)
     kept = tuple(other for other in state.tasks if other.id != task.id)
     return Evolved(state.model_copy(update={"tasks": kept}), (closed,))
+
+
+def _opened_by_mistake(state: InstanceState, event: StepWithdrawn) -> bool:
+    return any(event.cause == one.event and event.task_id in one.opened for one in state.undoable)
 
 
 def _asked(process: CompiledProcess, state: InstanceState, event: PartyAsked) -> Evolved:
