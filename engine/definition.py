@@ -151,7 +151,7 @@ class SubStep(Part):
     name: Printed = Field(validation_alias="uraian")
     kind: SubStepKind = Field(validation_alias="jenis")
     time_limit: TimeLimit | None = Field(default=None, validation_alias="waktu")
-    readings: dict[str, str] = Field(default={}, validation_alias="bacaan")
+    readings: Readings = Field(default={}, validation_alias="bacaan")
 
 
 class Source(Part):
@@ -203,7 +203,7 @@ class Branch(Part):
     """One of the branches of a parallel node: the activities and nodes in it, the first of which begins it."""
 
     id: Name
-    members: tuple[Name, ...] = Field(min_length=1, validation_alias="isi")
+    members: tuple[Name, ...] = Field(min_length=1, max_length=400, validation_alias="isi")
 
 
 class Node(Part):
@@ -219,13 +219,13 @@ class Node(Part):
     kind: NodeKind = Field(validation_alias="jenis")
     branches: tuple[Branch, ...] = Field(default=(), max_length=50, validation_alias="cabang")
     units: Name | None = Field(default=None, validation_alias="unit")
-    members: tuple[Name, ...] = Field(default=(), validation_alias="isi")
+    members: tuple[Name, ...] = Field(default=(), max_length=400, validation_alias="isi")
     at_least: int | None = Field(default=None, ge=1, le=1_000, validation_alias="paling_sedikit")
     or_once: bool = Field(default=False, validation_alias="atau_sekali")
     to: Name | None = Field(default=None, validation_alias="ke")
     party: Name | None = Field(default=None, validation_alias="pihak")
     routes: tuple[Route, ...] = Field(default=(), max_length=20, validation_alias="alur")
-    inferred: tuple[str, ...] = Field(default=(), validation_alias="disimpulkan")
+    inferred: Pointers = Field(default=(), validation_alias="disimpulkan")
 
 
 class ProcessDefinition(Part):

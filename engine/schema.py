@@ -44,7 +44,8 @@ def _in_sop_words(shape: Json, model: type[BaseModel] | None) -> Json:
             empty: Json = {"type": "object", "additionalProperties": False, "properties": {}}
             place = place["properties"].setdefault(group, empty)
         required = field.is_required()
-        place["properties"][key] = shape["properties"][name] if required else _or_empty(shape["properties"][name])
+        bare = _without_english(shape["properties"][name])
+        place["properties"][key] = bare if required else _or_empty(bare)
         if required and not groups:
             told["required"].append(key)
     return told
@@ -54,6 +55,11 @@ def _or_empty(shape: Json) -> Json:
     """A key without a value says what leaving it out says."""
     if any(option.get("type") == "null" for option in shape.get("anyOf", ())):
         return shape
-    described: Json = {name: shape[name] for name in ("description", "default") if name in shape}
-    bare = {name: value for name, value in shape.items() if name not in described}
-    return {"anyOf": [bare, {"type": "null"}], **described}
+    return {"anyOf": [shape, {"type": "null"}]}
+
+
+def _without_english(shape: Any) -> Any:
+    """The shape without titles and defaults, which speak of the English names."""
+    if isinstance(shape, dict):
+        return {name: _without_english(value) for name, value in shape.items() if name not in ("title", "default")}
+    return [_without_english(one) for one in shape] if isinstance(shape, list) else shape
