@@ -22,6 +22,7 @@ from engine.definition import (
     Identity,
     Node,
     NodeKind,
+    Party,
     ProcessDefinition,
     Role,
     Route,
@@ -75,7 +76,7 @@ def _identifiers(definition: ProcessDefinition) -> Iterator[Finding]:
         yield from _ids("cabang", "branch", branches)
 
 
-def _each(field: str, parts: Sequence[Role | Activity | Node]) -> list[tuple[Path, str]]:
+def _each(field: str, parts: Sequence[Role | Party | Activity | Node]) -> list[tuple[Path, str]]:
     return [((field, at, "id"), part.id) for at, part in enumerate(parts)]
 
 
@@ -170,6 +171,7 @@ def _parties(definition: ProcessDefinition) -> Iterator[Finding]:
     suggest = _Suggestions([party.id for party in definition.parties])
     for at, activity in enumerate(definition.activities):
         path: Path = ("activities", at)
+        yield from _repetitions(path, activity)
         for place, party in enumerate(activity.sends_to):
             yield from _party((*path, "sends_to", place), party, suggest)
         for place, source in enumerate(activity.awaits):
@@ -177,16 +179,19 @@ def _parties(definition: ProcessDefinition) -> Iterator[Finding]:
                 yield _one_source((*path, "awaits", place))
             elif source.party is not None:
                 yield from _party((*path, "awaits", place, "party"), source.party, suggest)
-        for field in ("sends_to", "awaits"):
-            for place, _ in _repeated(getattr(activity, field)):
-                yield Finding(
-                    (*path, field, place),
-                    "Butir ini tertulis dua kali. Hapus salah satunya.",
-                    "This is listed twice. Remove one.",
-                )
     for at, node in enumerate(definition.nodes):
         if node.party is not None and node.kind is NodeKind.WAIT:
             yield from _party(("nodes", at, "party"), node.party, suggest)
+
+
+def _repetitions(path: Path, activity: Activity) -> Iterator[Finding]:
+    for field in ("sends_to", "awaits"):
+        for at, _ in _repeated(getattr(activity, field)):
+            yield Finding(
+                (*path, field, at),
+                "Butir ini tertulis dua kali. Hapus salah satunya.",
+                "This is listed twice. Remove one.",
+            )
 
 
 def _party(path: Path, party: str, suggest: _Suggestions) -> Iterator[Finding]:
@@ -291,7 +296,7 @@ def _members(definition: ProcessDefinition) -> Iterator[Finding]:
         elif member in home:
             yield Finding(
                 path,
-                f'"{member}" sudah berada di "{home[member]}". Setiap kegiatan atau simpul hanya berada di satu tempat.',
+                f'"{member}" sudah berada di "{home[member]}". Setiap bagian hanya berada di satu tempat.',
                 f'"{member}" already stands in "{home[member]}". Each part stands in one place only.',
             )
         home.setdefault(member, node.id)
@@ -299,7 +304,7 @@ def _members(definition: ProcessDefinition) -> Iterator[Finding]:
 
 
 def _names_of_parts(definition: ProcessDefinition) -> list[str]:
-    return [part.id for part in (*definition.activities, *definition.nodes)]
+    return [*(activity.id for activity in definition.activities), *(node.id for node in definition.nodes)]
 
 
 def _memberships(definition: ProcessDefinition) -> Iterator[tuple[Path, Node, str]]:
@@ -432,16 +437,17 @@ def _cannot_send_back(path: Path, part: Activity | Node) -> Finding:
 
 
 def _no_way_on(path: Path, part: Activity | Node) -> Finding:
-    outcome = {ActivityKind.EXECUTION: "completed", ActivityKind.DECISION: "approved"}.get(
-        ActivityKind(part.kind) if isinstance(part, Activity) else ActivityKind.EXECUTION, "completed"
-    )
-    outcome = "answered" if isinstance(part, Node) else outcome
+    outcome = _USUAL[part.kind]
     return Finding(
         path,
         f'Tidak ada alur maju di sini. Tambahkan hasil "{outcome}" berjenis forward.',
         f'There is no forward route here. Add the outcome "{outcome}" of kind forward.',
         outcome,
     )
+
+
+_USUAL = {ActivityKind.EXECUTION: "completed", ActivityKind.DECISION: "approved", NodeKind.WAIT: "answered"}
+"""What is usually chosen where all goes well."""
 
 
 def _targets(definition: ProcessDefinition) -> Iterator[Finding]:
@@ -479,7 +485,7 @@ def _unknown_part(path: Path, name: str, suggest: _Suggestions) -> Finding:
 
 
 def _jumps(definition: ProcessDefinition) -> Iterator[Finding]:
-    """A route stays in its place or leads outward; only a return may lead into a branch, and into none beside its own."""
+    """A route stays in its place or leads outward; only a return may lead into a branch, one level down."""
     if not _stands_well(definition):
         return
     places = Places(definition)
@@ -516,7 +522,7 @@ def _impossible_jump(path: Path, target: str, home: Place, here: Place) -> Findi
     return Finding(
         path,
         f'"{target}" berada di dalam "{home.inside}", terlalu jauh dari sini: alur dapat keluar dari simpul, atau '
-        f'masuk satu tingkat, tetapi tidak keduanya dan tidak lebih. Arahkan ke "{home.inside}" atau simpul di luarnya.',
+        f'masuk satu tingkat, tidak keduanya dan tidak lebih. Arahkan ke "{home.inside}" atau simpul di luarnya.',
         f'"{target}" stands inside "{home.inside}", too far from here: a route can lead out of nodes, or one level '
         f'into one, not both and not more. Lead to "{home.inside}" or a node around it.',
         home.inside,
@@ -574,6 +580,8 @@ class _Graph:
         for node in definition.nodes:
             firsts = [members[0] for _, members in branches_of(node) if members]
             self.targets.setdefault(node.id, set()).update(firsts)
+            if not self.targets[node.id]:
+                self.targets[node.id] = {None, _ANYWHERE}
 
     def _named(self, part: str, route: Route, suggest: _Suggestions) -> Iterable[str | None]:
         if route.to is None:

@@ -77,9 +77,9 @@ class Output(Value):
 
 
 class Returned(Value):
-    """Why a task was opened again: who sent the work back, when, from which activity, and the event that says so."""
+    """Why a task was opened again: who sent the work back, when, from which activity or node, and the event that tells."""
 
-    by: UUID | None
+    by: UUID | None = None
     at: AwareDatetime
     activity: str
     event: UUID

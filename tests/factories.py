@@ -9,12 +9,26 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from engine import decide
-from engine.commands import Claim, Complete, Office, Performer, Start
+from engine.commands import Answer, Claim, Complete, Deliver, Office, Performer, Start, Undo
 from engine.compiler import CompiledProcess
 from engine.decide import Decision, NewId
-from engine.definition import Activity, ActivityKind, Cycle, ProcessDefinition, Role, Route, RouteKind
-from engine.events import Event
-from engine.state import ROOT, InstanceState, InstanceStatus, Output, Scope, TaskState, TaskStatus
+from engine.definition import (
+    Activity,
+    ActivityKind,
+    Branch,
+    Cycle,
+    Node,
+    NodeKind,
+    Party,
+    ProcessDefinition,
+    Role,
+    Route,
+    RouteKind,
+    Source,
+)
+from engine.events import Event, from_record, record
+from engine.evolve import is_attended, replay
+from engine.state import ROOT, InstanceState, InstanceStatus, Output, Scope, TaskState, TaskStatus, lane
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2 March 2026, 08.00 in Jakarta."""
@@ -59,10 +73,43 @@ def an_activity(id: str, *routes: Route, role: str = "pelaksana", number: int = 
     )
 
 
+def a_block(id: str = "blok", *, to: str | None = None, at_least: int | None = None, **branches: Any) -> Node:
+    """A parallel node; each further name is a branch with its members."""
+    listed = tuple(Branch(id=branch, members=tuple(members)) for branch, members in branches.items())
+    return Node(id=id, kind=NodeKind.PARALLEL, branches=listed, at_least=at_least, to=to)
+
+
+def each_unit(*members: str, id: str = "per_bidang", to: str | None = None, **given: Any) -> Node:
+    """The same members once for every bidang."""
+    return Node(id=id, kind=NodeKind.EACH_UNIT, members=members, to=to, **({"units": "bidang"} | given))
+
+
+def a_wait(*routes: Route, id: str = "tunggu", party: str = "bappeda") -> Node:
+    return Node(id=id, kind=NodeKind.WAIT, party=party, routes=routes or (forward(None),))
+
+
+def from_units(kind: str = "bidang") -> Source:
+    return Source(units=kind)
+
+
+def from_party(party: str) -> Source:
+    return Source(party=party)
+
+
 def a_definition(*activities: Activity, **given: Any) -> ProcessDefinition:
-    """An SOP of these activities, with the roles they name."""
+    """An SOP of these activities and nodes, with the roles and parties they name."""
     activities = activities or (an_activity("satu"),)
     roles = dict.fromkeys(role for one in activities for role in (*one.candidate_roles, *one.assisting_roles))
+    parties = dict.fromkeys(
+        filter(
+            None,
+            (
+                *(node.party for node in given.get("nodes", ())),
+                *(source.party for one in activities for source in one.awaits),
+                *(party for one in activities for party in one.sends_to),
+            ),
+        )
+    )
     return ProcessDefinition(
         **{
             "key": "sop-uji",
@@ -71,6 +118,7 @@ def a_definition(*activities: Activity, **given: Any) -> ProcessDefinition:
             "roles": tuple(Role(id=role, name=role.replace("_", " ").title()) for role in roles),
             "cycle": (Cycle.YEARLY,),
             "activities": activities,
+            "parties": tuple(Party(id=party, name=party.title()) for party in parties),
             **given,
         }
     )
@@ -163,14 +211,14 @@ def a_task(activity: str = "satu", *, status: str = "open", **given: Any) -> Tas
 def a_state(task: TaskState | None = None, **given: Any) -> InstanceState:
     """A running instance whose token rests on the activity of its live task."""
     task = task or a_task()
-    lane = task.activity if task.unit is None else f"{task.activity}@{task.unit}"
     return InstanceState(
         **{
             "status": InstanceStatus.RUNNING,
             "root": Scope(id=ROOT, node=task.activity),
             "started_at": NOW,
+            "latest_at": NOW,
             "tasks": (task,),
-            "rounds": {lane: task.round},
+            "rounds": {lane(task.activity, task.unit): task.round},
             **given,
         }
     )
@@ -212,6 +260,18 @@ class Run:
     def activity(self) -> Activity:
         return self.process.activity(self.task.activity)
 
+    @property
+    def open(self) -> list[str]:
+        """What waits: each lane, in order, with its round from the second on (`satu`, `satu@aset #2`)."""
+        return sorted(
+            lane(task.activity, task.unit) + (f" #{task.round}" if task.round > 1 else "") for task in self.state.tasks
+        )
+
+    def at(self, activity: str, unit: str | None = None) -> TaskState:
+        """The live task of an activity (of a unit)."""
+        (task,) = (one for one in self.state.tasks if (one.activity, one.unit) == (activity, unit))
+        return task
+
     def do(self, deed: Callable[..., Decision], command: Any) -> Decision:
         """Carry out a command; a refusal leaves everything as it was."""
         later = self.now + timedelta(hours=1)
@@ -219,25 +279,49 @@ class Run:
         self.now = later
         return self._took(decision)
 
-    def claim(self, by: Performer | None = None) -> Decision:
-        return self.do(decide.claim, Claim(by=by or self.candidate(), task=self.task.id))
+    def claim(self, by: Performer | None = None, task: TaskState | None = None) -> Decision:
+        task = task or self.task
+        return self.do(decide.claim, Claim(by=by or self.candidate(task), task=task.id))
 
     def complete(self, outcome: str | None = None, **given: Any) -> Decision:
         """Complete the live task as the sheet wants it: the outputs it prints, a reason for a return."""
         return self.do(decide.complete, self.completion(outcome, **given))
 
-    def completion(self, outcome: str | None = None, **given: Any) -> Complete:
-        implied: dict[str, Any] = {"by": self.candidate(), "task": self.task.id, "outcome": outcome}
-        route = next((route for route in self.activity.routes if route.outcome == outcome), self.activity.routes[0])
+    def finish(self, activity: str, outcome: str | None = None, unit: str | None = None, **given: Any) -> UUID:
+        """Complete one of several live tasks as the sheet wants it. Which task it was."""
+        task = self.at(activity, unit)
+        self.do(decide.complete, self.completion(outcome, task, **given))
+        return task.id
+
+    def completion(self, outcome: str | None = None, live: TaskState | None = None, **given: Any) -> Complete:
+        task = live or self.task
+        activity = self.process.activity(task.activity)
+        implied: dict[str, Any] = {"by": self.candidate(task), "task": task.id, "outcome": outcome}
+        route = next((route for route in activity.routes if route.outcome == outcome), activity.routes[0])
         if route.kind is RouteKind.RETURN:
             implied |= {"reason": "Angka belum cocok"}
         else:
-            implied |= {"outputs": tuple(an_output(name) for name in self.activity.expected_outputs)}
+            implied |= {"outputs": tuple(an_output(name) for name in activity.expected_outputs)}
         return Complete(**(implied | given))
 
-    def candidate(self) -> Performer:
-        """Somebody who may do the live task: its first candidate role."""
-        return a_performer(self.activity.candidate_roles[0])
+    def undo(self, task: UUID, by: Performer | None = None, reason: str = "Salah pilih") -> Decision:
+        """Take back how a task ended, as the one who ended it."""
+        closed = self.tasks[task]
+        by = by or Performer(official=closed.performed_by, name="Pelaku")
+        return self.do(decide.undo, Undo(by=by, task=task, reason=reason))
+
+    def answer(self, outcome: str | None = None, party: str = "bappeda", **given: Any) -> Decision:
+        return self.do(decide.answer, Answer(**{"by": Performer(), "party": party, "outcome": outcome, **given}))
+
+    def deliver(self, source: str, **given: Any) -> Decision:
+        task = given.pop("task", None) or self.task.id
+        return self.do(decide.deliver, Deliver(**{"by": Performer(), "task": task, "source": source, **given}))
+
+    def candidate(self, task: TaskState | None = None) -> Performer:
+        """Somebody who may do the live task: its first candidate role, in its unit."""
+        task = task or self.task
+        role = self.process.activity(task.activity).candidate_roles[0]
+        return a_performer(role, name=lane(role, task.unit), unit=task.unit)
 
     def forward(self) -> Decision:
         """Complete the live task with its first outcome that leads on."""
@@ -259,4 +343,16 @@ class Run:
         self.state = decision.state
         self.events += decision.events
         self.tasks |= {task.id: task for task in decision.tasks}
+        return decision
+
+
+class Retold(Run):
+    """A run that is told again from its trail after every deed, and must be the same run."""
+
+    def _took(self, decision: Decision) -> Decision:
+        super()._took(decision)
+        told = replay(self.process, [from_record(record(event)[0]) for event in self.events])
+        assert told.state == self.state == InstanceState.model_validate_json(self.state.model_dump_json())
+        assert told.touched == tuple(self.tasks.values())
+        assert self.state.status.is_over or is_attended(self.process, self.state)
         return decision

@@ -66,7 +66,7 @@ def test_a_claim_is_one_event_that_names_who_took_it_and_in_which_office(run):
 
 
 def test_refuses_a_performer_without_the_role(run):
-    with pytest.raises(NotACandidate, match=r"\(kepala_dinas\)"):
+    with pytest.raises(NotACandidate, match=r"\(Kepala Dinas\)"):
         run.claim(a_performer("sekretaris"))
 
 

@@ -116,7 +116,7 @@ class TestTheWayForward:
         run.complete(outputs=(draft,), attachments=(photo,))
         (material,) = run.state.materials
         assert (material.activity, material.round, material.by) == ("disposisi", 1, an_official("kepala_dinas"))
-        assert (material.outputs, material.at) == ((draft, photo), run.now)
+        assert (material.outputs, material.attachments, material.at) == ((draft,), (photo,), run.now)
 
 
 class TestTheWayBack:
@@ -236,7 +236,25 @@ class TestTheWayBack:
         marked = an_output("Draf bercoret")
         event = run.until("periksa_draf").complete("returned", attachments=(marked,)).events[1]
         assert (event.attachments, event.outputs) == ((marked,), ())
-        assert [one.outputs for one in run.state.materials if one.activity == "periksa_draf"] == [(marked,)]
+        (material,) = [one for one in run.state.materials if one.activity == "periksa_draf"]
+        assert (material.outputs, material.attachments) == ((), (marked,))
+
+    def test_a_round_without_output_leaves_the_earlier_one_to_who_handed_it_over(self):
+        signed, remark = an_output("LAKIP bertanda tangan", reference="TTD/1"), an_output("Catatan")
+        process = a_process(
+            an_activity("tanda_tangan", forward("kirim", "approved"), back("tanda_tangan"), output="LAKIP final"),
+            an_activity("kirim", forward(None), back("tanda_tangan")),
+        )
+        run = Run(process)
+        run.complete("approved", outputs=(signed,), by=a_performer("pelaksana", name="Ani"))
+        run.complete("returned")
+        signed_at = run.state.materials[0].at
+        run.complete("returned", attachments=(remark,), by=a_performer("pelaksana", name="Budi"))
+        first, second = run.state.materials
+        assert (first.outputs, first.attachments, first.round) == ((signed,), (), 1)
+        assert (first.by, first.at) == (an_official("Ani"), signed_at)
+        assert (second.outputs, second.attachments, second.round) == ((), (remark,), 2)
+        assert second.by == an_official("Budi")
 
     def test_says_everything_that_is_wrong_with_a_return_at_once(self, run):
         run.until("tanda_tangan")

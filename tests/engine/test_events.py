@@ -7,10 +7,25 @@ import pytest
 from pydantic import ValidationError
 
 from engine import decide, events
-from engine.commands import Cancel, Claim, Comment, Performer, Reference, Resume, Suspend, Unclaim
+from engine.commands import Cancel, Claim, Comment, Performer, Reference, Resume, StartAt, Suspend, Unclaim
 from engine.definition import Cycle
 from engine.events import KINDS, Event, StepEvent, from_record, record
-from tests.factories import Run, a_performer, a_process, a_start, an_office, an_output
+from engine.state import DoneOutside, InstanceStatus
+from tests.factories import (
+    Run,
+    a_performer,
+    a_process,
+    a_start,
+    a_wait,
+    an_activity,
+    an_office,
+    an_output,
+    back,
+    each_unit,
+    forward,
+    from_party,
+    from_units,
+)
 
 
 def every_kind_of_event() -> list[Event]:
@@ -28,7 +43,31 @@ def every_kind_of_event() -> list[Event]:
     run.do(decide.comment, Comment(by=Performer(), text="Baik"))
     cancelled = Run()
     cancelled.do(decide.cancel, Cancel(by=by, reason="Keliru"))
-    return [*run.to_the_end().events, *cancelled.events]
+    return [*run.to_the_end().events, *cancelled.events, *events_of_blocks_and_parties()]
+
+
+def events_of_blocks_and_parties() -> list[Event]:
+    process = a_process(
+        an_activity("satu", forward("per_bidang"), sends_to=("bkad",)),
+        an_activity("isi"),
+        an_activity("himpun", forward("tunggu", "approved"), back("isi"), awaits=(from_units(), from_party("bkad"))),
+        nodes=(each_unit("isi", to="himpun", at_least=1), a_wait(forward(None, "disetujui"), back("himpun"))),
+    )
+    brought = DoneOutside(activity="satu", performed_by=UUID(int=8), outputs=(an_output(),))
+    middle = StartAt(activity="himpun", reason="Sudah berjalan", done=(brought,))
+    run = Run(process, a_start(units={"bidang": ("aset", "data")}, start_at=middle))
+    run.deliver("aset", reference="ND/1", note="Lengkap")
+    run.complete("returned", units=("aset",))
+    on_paper = {"performed_at": run.now, "recorded_by": UUID(int=9), "reason": "Di atas kertas"}
+    taken_back = run.finish("isi", unit="aset", **on_paper, evidence=(an_output("Pindaian"),))
+    run.undo(taken_back, by=Performer(official=UUID(int=9)))
+    run.finish("isi", unit="aset")
+    run.complete("approved", reason="Menyusul")
+    run.answer("returned")
+    run.complete("approved", reason="Menyusul")
+    run.answer("disetujui", reference="B/12")
+    assert run.state.status is InstanceStatus.COMPLETED
+    return run.events
 
 
 EVERY = every_kind_of_event()

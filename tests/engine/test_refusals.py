@@ -22,8 +22,9 @@ def test_the_list_names_nothing_that_does_not_exist():
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_every_refusal_is_a_sentence(kind):
-    facts = {"status": "completed", "roles": "camat", "outcome": "x", "offered": "y"}
-    said = str(kind(**facts))
+    named = re.findall(r"{(\w+)}", kind.__doc__)
+    said = str(kind(**dict.fromkeys(named, "camat")))
+    assert "camat" in said or not named
     assert said.endswith(".")
     assert "{" not in said
 
@@ -37,13 +38,13 @@ def test_a_status_is_said_as_it_is_written():
     assert str(errors.TaskClosed(status=TaskStatus.WITHDRAWN)).startswith("The task is withdrawn;")
 
 
-@pytest.mark.parametrize("words", ["", " ", "\n", "a\x00b", "\x00", "a" * 4_001, "\ud800"])
+@pytest.mark.parametrize("words", ["", " ", "\n", "a\x00b", "\x00", "a" * 501, "\ud800"])
 def test_words_that_are_blank_or_that_no_database_stores_are_refused(words):
     with pytest.raises(ValueError, match="name"):
         Output(name=words)
 
 
-@pytest.mark.parametrize("words", ["a", "Draf\nLAKIP", " é ", "a" * 4_000])
+@pytest.mark.parametrize("words", ["a", "Draf\nLAKIP", " é ", "a" * 500])
 def test_other_words_are_taken_as_they_are(words):
     assert Output(name=words).name == words
 

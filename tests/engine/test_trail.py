@@ -201,7 +201,11 @@ class TestSealing:
         for one in sealed_run(client=UUID(int=9)):
             facts = json.loads(one.canonical)
             assert (facts["instance_id"], facts["definition"], facts["version"]) == (str(UUID(int=42)), "lakip", 3)
-            assert facts["client"] == str(UUID(int=9))
+
+    def test_each_deed_names_the_client_it_came_through_and_what_the_engine_did_names_none(self):
+        for one in sealed_run(client=UUID(int=9)):
+            deed = one.event.type not in ("step.opened", "instance.completed")
+            assert json.loads(one.canonical).get("client") == (str(UUID(int=9)) if deed else None)
 
     def test_no_client_is_named_where_there_was_none(self):
         assert all("client" not in json.loads(one.canonical) for one in sealed_run())
