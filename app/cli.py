@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say_wrong(f"{taken} sudah dipakai; pilih porta lain: ALUR_PORT=8001 · already in use")
     except embedded.EmbeddedDatabaseFailed as failed:
         return _say_wrong(str(failed))
+    except DefinitionRejected as rejected:
+        return _say_wrong(str(rejected))
     except DatabaseUnavailable as lost:
         return _say_wrong(f"Basis data tidak terjangkau · database unavailable: {lost}")
     except KeyboardInterrupt:
@@ -227,8 +230,18 @@ def _databases(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    with embedded.running(settings.home / "postgres") as addresses:
+    with _ended_in_order(), embedded.running(settings.home / "postgres") as addresses:
         yield settings.model_copy(update={"database_url": addresses.application, "migration_url": addresses.owner})
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl+C does; else it would leave the embedded PostgreSQL behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _required(url: str | None) -> str:
