@@ -102,8 +102,6 @@ def _run(asked: argparse.Namespace, settings: Settings) -> int:
             print(f"Kunci dan pejabat demonstrasi · demo key and officials: {environment}")
             print(f"Basis data · database: {place} · berhenti · stop: Ctrl+C", flush=True)
 
-        # uvicorn finishes what is in flight, then lets the signal through: it must unwind, so that PostgreSQL stops too
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
         serve(with_database, listener, announce)
     return OK
 
@@ -255,8 +253,18 @@ def _databases(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    with embedded.running(settings.home / "postgres") as addresses:
+    with _ended_in_order(), embedded.running(settings.home / "postgres") as addresses:
         yield settings.model_copy(update={"database_url": addresses.application, "migration_url": addresses.owner})
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl+C does; else it would leave the embedded PostgreSQL behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _required(url: str | None) -> str:

@@ -10,13 +10,17 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.database import LOST, DatabaseUnavailable
 from app.tables.grants import statements
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 async def migrate(migration_url: str, application_url: str) -> None:
-    """Upgrade as the owner of the tables; then grant. Safe to run twice and by two at once."""
+    """Upgrade as the owner of the tables; then grant. Safe to run twice and in two processes at once.
+
+    Raises DatabaseUnavailable.
+    """
     engine = create_async_engine(migration_url, poolclass=NullPool)
     role = make_url(application_url).username
     try:
@@ -24,6 +28,8 @@ async def migrate(migration_url: str, application_url: str) -> None:
             await connection.run_sync(_upgrade)
             for statement in statements(role) if role else ():
                 await connection.execute(text(statement))
+    except LOST as lost:
+        raise DatabaseUnavailable(str(lost)) from lost
     finally:
         await engine.dispose()
 

@@ -127,6 +127,7 @@ class _TooIntricate(Exception):
 
 
 S = TypeVar("S")
+Onward = Callable[[S], Iterable[tuple[S, Course]]]
 
 
 class _Search:
@@ -165,11 +166,14 @@ class _Search:
     def reach(self, place: Place, start: Rest) -> Reach:
         """Every rest of a place that can be reached from where its token began, with the shortest course to it."""
         if (place, start) not in self.reached:
-            ways = self.shortest({start: Course()}, lambda rest: ((one.to, one.course) for one in self.moves(place, rest)))
-            self.reached[place, start] = ways
+
+            def onward(rest: Rest) -> Iterator[tuple[Rest, Course]]:
+                return ((move.to, move.course) for move in self.moves(place, rest))
+
+            self.reached[place, start] = self.shortest({start: Course()}, onward)
         return self.reached[place, start]
 
-    def shortest(self, starts: Mapping[S, Course], onward: Callable[[S], Iterable[tuple[S, Course]]]) -> dict[S, Course]:
+    def shortest(self, starts: Mapping[S, Course], onward: Onward[S]) -> dict[S, Course]:
         """The shortest course to everything that can be reached."""
         ways: dict[S, Course] = {}
         order = count()
@@ -290,12 +294,11 @@ def _unreached(search: _Search) -> Iterator[Found]:
     """What no course comes to; of what stands in a block that is never reached, only the block."""
     definition = search.process.definition
     reached = {rest.node for reach in search.reached.values() for rest in reach}
-    first = definition.activities[0].id
-    for field, parts in (("activities", definition.activities), ("nodes", definition.nodes)):
-        for at, part in enumerate(parts):
-            around = search.places.of[part.id].inside
-            if part.id not in reached and (around is None or around in reached):
-                yield unreached((field, at, "id"), part, first), None
+    words = _Words(definition)
+    for name, part in search.places.parts.items():
+        around = search.places.of[name].inside
+        if name not in reached and (around is None or around in reached):
+            yield unreached((*words.path(name), "id"), part, definition.activities[0].id), None
 
 
 # From wherever work rests it can go on to an end
@@ -469,31 +472,27 @@ class _Watch:
             elif inner is None or rest.node != inner.inside:
                 yield (move.to, finished), move.course
             elif move.trigger == JOINED:
-                for has_finished, course in self._joined(rest, finished, move):
+                for has_finished, course in self._joined(place, rest, finished, move):
                     yield (move.to, has_finished), course
             else:
                 yield (move.to, False), move.course
 
-    def _joined(self, rest: Rest, finished: bool, move: Move) -> Iterator[tuple[bool, Course]]:
+    def _joined(self, place: Place, rest: Rest, finished: bool, move: Move) -> Iterator[tuple[bool, Course]]:
         """Whether the watched block may have finished when one around it is done, and on which course."""
         search, block = self.search, self.search.places.composites[rest.node]
-        opened = search.opened(block, rest)
-        entered = [entry for entry in opened if entry[0].inside == rest.node and entry in self._entered_all(rest)]
+        opened, entered = search.opened(block, rest), self._entered(place, rest)
         in_units = block.kind is NodeKind.EACH_UNIT
         if not entered or (rest.since and in_units):
             yield finished, move.course  # another branch or unit was reopened
+        beside = search.ends(opened if in_units else [entry for entry in opened if entry not in entered])
+        needed = search.needed(block, rest)
+        left_behind = not rest.since and block.at_least is not None and len(beside) >= needed
         for entry in entered:
-            beside = search.ends(opened if in_units else [one for one in opened if one != entry])
-            needed = search.needed(block, rest)
             for (inner, has_finished), course in self._walk(entry, finished and bool(rest.since)).items():
                 if inner.node == ENDED:
                     yield has_finished, course.then(*beside[: needed - 1])
-                elif not rest.since and block.at_least and len(beside) >= needed and not inner.node.startswith(">"):
+                elif left_behind and not inner.node.startswith(">"):
                     yield has_finished, course.then(*beside[:needed])
-
-    def _entered_all(self, rest: Rest) -> list[Entry]:
-        place = self.search.places.of[rest.node]
-        return self._entered(place, rest)
 
     def _never_finished(self, part: str, outcome: str, course: Course) -> Finding:
         words = _Words(self.search.process.definition)
@@ -519,6 +518,9 @@ class _Words:
         self._paths |= {one.id: ("nodes", at) for at, one in enumerate(definition.nodes)}
         self._parts: dict[str, Activity | Node] = {one.id: one for one in definition.activities}
         self._parts |= {one.id: one for one in definition.nodes}
+
+    def path(self, name: str) -> Path:
+        return self._paths[name]
 
     def place_of(self, name: str, outcome: str | None = None) -> Path:
         """The routes of an activity or node, or the target of one of them."""

@@ -20,7 +20,7 @@ from annotated_types import MaxLen
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from engine import checks
+from engine import checks, proof
 from engine.definition import ProcessDefinition
 from engine.errors import DefinitionRejected, Mistake
 from engine.mistakes import (
@@ -109,12 +109,12 @@ ENGLISH = Vocabulary(word=lambda name, field: name, empty_is_absent=False)
 
 
 def _define(root: Node, vocabulary: Vocabulary, found: _Found) -> ProcessDefinition:
-    """Translate the keys, validate the shape once, check the rules; everything wrong is raised together."""
+    """Translate the keys, validate the shape once, check the rules, prove it; everything wrong is raised together."""
     translation = _Translation(vocabulary, found)
     data = translation.of(root, ProcessDefinition, ())
     definition = _validated(data, root, vocabulary, found)
     if definition is not None and translation.is_whole:
-        for finding in checks.findings(definition):
+        for finding in checks.findings(definition) or proof.findings(definition):
             location = _place(root, finding.path, vocabulary)[1]
             wording = Wording(finding.message_id, finding.message_en, finding.expected)
             found.put(wording, location)

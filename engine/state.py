@@ -77,7 +77,7 @@ class Output(Value):
 
 
 class Returned(Value):
-    """Why a task was opened again: who sent the work back, when, from which activity or node, and the event that tells."""
+    """Why a task was opened again: who sent the work back, when, from where (activity or node), and the event that says so."""
 
     by: UUID | None = None
     at: AwareDatetime

@@ -17,8 +17,7 @@ from app import embedded
 from app.embedded import Addresses
 from app.migrate import migrate
 from app.settings import Settings
-from tests.world import Agency, Faults, World, served, within
-from tests.world import _asked as asked
+from tests.world import Agency, Faults, World, asked, served, within
 
 HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Nothing here outlives the tests."""

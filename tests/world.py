@@ -114,7 +114,7 @@ class World:
 
     def sql(self, query: str, *values: Any, role: str = "superuser") -> list[Any]:
         """Run one statement, or a script without values, as a role: superuser, owner or application."""
-        return self.run(_asked(getattr(self.addresses, role), query, *values))
+        return self.run(asked(getattr(self.addresses, role), query, *values))
 
     def one(self, query: str, *values: Any) -> Any:
         """The only value of the only row."""
@@ -155,7 +155,7 @@ class World:
                 return made
 
             await add(agencies, id=agency.id, key=key, name=key.title(), timezone=timezone, created_at=now())
-            unit = await add(units, agency_id=agency.id, key="sekretariat", name="Sekretariat")
+            unit = await add(units, agency_id=agency.id, key="sekretariat", kind="sekretariat", name="Sekretariat")
             for index, role in enumerate(definition.roles):
                 title = f"Jabatan {role.id}"
                 position = await add(positions, agency_id=agency.id, unit_id=unit, title=title)
@@ -171,7 +171,7 @@ class World:
         return agency
 
 
-async def _asked(address: str, query: str, *values: Any) -> list[Any]:
+async def asked(address: str, query: str, *values: Any) -> list[Any]:
     connection = await asyncpg.connect(address.replace("+asyncpg", ""))
     try:
         if values:

@@ -1,4 +1,4 @@
-"""The trail: nobody changes it unseen. Privileges and triggers forbid it, and `alur verify` finds what got past them."""
+"""The trail: nobody changes it unseen. Privileges and triggers forbid it; `alur verify` finds what got past them."""
 
 # ruff: noqa: S608 - the statements are written here
 
@@ -35,14 +35,19 @@ def test_the_application_cannot_remove_what_the_trail_is_about(agency: Agency, s
         agency.world.sql(statement, role="application")
 
 
-@pytest.mark.parametrize("table", APPEND_ONLY)
-@pytest.mark.parametrize("deed", ["UPDATE", "DELETE", "TRUNCATE"])
+FORBIDDEN = [
+    (table, deed)
+    for table in APPEND_ONLY
+    for deed in ("UPDATE", "DELETE", "TRUNCATE")
+    if (table, deed) != ("audit_personal", "DELETE")  # personal words may be erased, see below
+]
+
+
+@pytest.mark.parametrize(("table", "deed"), FORBIDDEN)
 @pytest.mark.parametrize("who", ["owner", "superuser", "replica"])
 def test_a_trigger_stops_even_the_owner_and_a_pretended_replica(
     agency: Agency, table: str, deed: str, who: str
 ) -> None:
-    if (table, deed) == ("audit_personal", "DELETE"):
-        pytest.skip("personal words may be erased, see below")
     agency.to_the_end()
     wanted = {
         "UPDATE": CHANGES[table],
@@ -84,9 +89,9 @@ def victim(apart: World) -> Iterator[tuple[Agency, Json]]:
 
 
 def tamper(world: World, table: str, statement: str) -> None:
-    """Change a table as the superuser does who takes its triggers away for a moment."""
+    """Change a table as a superuser can who takes its triggers and foreign keys away for a moment."""
     again = "".join(f"; ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}" for name in TRIGGERS)
-    world.sql(f"ALTER TABLE {table} DISABLE TRIGGER USER; {statement}{again}")
+    world.sql(f"SET session_replication_role = replica; ALTER TABLE {table} DISABLE TRIGGER USER; {statement}{again}")
 
 
 TRIGGERS = ("append_only", "append_only_truncate")

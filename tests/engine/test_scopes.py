@@ -7,11 +7,10 @@ import pytest
 from engine import decide
 from engine.commands import Cancel
 from engine.compiler import CompiledProcess
-from engine.definition import ActivityKind
 from engine.errors import NotACandidate, OutcomeUnknown, TaskUnknown, TrailContradiction, UnitsMissing, UnitsRequired
-from engine.events import KINDS
+from engine.events import KINDS, Event
 from engine.evolve import replay
-from engine.state import ROOT, InstanceStatus, TaskStatus
+from engine.state import ROOT, InstanceState, InstanceStatus, TaskStatus
 from tests.factories import (
     Retold,
     a_block,
@@ -249,7 +248,7 @@ class TestOnceForEveryUnit:
             a_run(per_unit(), units=units)
 
     def test_refuses_to_start_where_there_are_too_few(self):
-        with pytest.raises(UnitsMissing, match="has 3 units .* at least 4"):
+        with pytest.raises(UnitsMissing, match=r"has 3 units .* at least 4"):
             a_run(per_unit(at_least=4))
 
     def test_runs_once_without_a_unit_where_the_sop_allows_it(self):
@@ -514,11 +513,11 @@ class TestBlocksInBlocks:
 
 
 class TestWhatTheTrailCannotTell:
-    def retold(self, run: Retold, **fields):
+    def retold(self, run: Retold, **fields: UUID) -> InstanceState:
         """The trail with its last withdrawal told otherwise."""
         at = max(at for at, event in enumerate(run.events) if event.type == "step.withdrawn")
         forged = [*run.events[:at], run.events[at].model_copy(update=fields), *run.events[at + 1 :]]
-        return decide_again(run.process, forged)
+        return state_after(run.process, forged)
 
     @pytest.fixture
     def left(self, run) -> Retold:
@@ -527,7 +526,7 @@ class TestWhatTheTrailCannotTell:
         return run
 
     def test_the_honest_trail_is_a_story(self, left):
-        assert decide_again(left.process, left.events) == left.state
+        assert state_after(left.process, left.events) == left.state
 
     def test_a_withdrawal_names_the_move_it_follows_from(self, left):
         with pytest.raises(TrailContradiction, match="follows from another"):
@@ -536,14 +535,14 @@ class TestWhatTheTrailCannotTell:
     def test_a_withdrawal_cannot_be_left_out(self, left):
         without = [event for event in left.events if event.type != "step.withdrawn"]
         with pytest.raises(TrailContradiction):
-            decide_again(left.process, without)
+            state_after(left.process, without)
 
     def test_nothing_is_withdrawn_whose_token_rests_there(self, run):
         live = run.at("c1")
         withdrawn = {"task_id": live.id, "activity": "c1", "scope": live.scope, "round": 1, "cause": run.events[0].id}
         event = KINDS["step.withdrawn"](id=UUID(int=999), at=run.now, **withdrawn)
         with pytest.raises(TrailContradiction):
-            decide_again(run.process, [*run.events, event])
+            state_after(run.process, [*run.events, event])
 
     def test_no_task_is_completed_after_its_token_has_left(self, run):
         beside = run.at("c1")
@@ -556,7 +555,7 @@ class TestWhatTheTrailCannotTell:
             **{"scope": beside.scope, "round": 1, "outcome": "completed", "from": "c1", "to": "c2"},
         )
         with pytest.raises(TrailContradiction, match="after its token had left"):
-            decide_again(run.process, [*run.events[:at], late])
+            state_after(run.process, [*run.events[:at], late])
 
     @pytest.mark.parametrize("outcome", [">undone:satu", ">joined", ">left:satu"])
     def test_no_trigger_of_the_engine_is_an_outcome(self, run, outcome):
@@ -564,8 +563,8 @@ class TestWhatTheTrailCannotTell:
         at = max(at for at, event in enumerate(run.events) if event.type == "step.completed")
         forged = run.events[at].model_copy(update={"outcome": outcome})
         with pytest.raises(TrailContradiction):
-            decide_again(run.process, [*run.events[:at], forged])
+            state_after(run.process, [*run.events[:at], forged])
 
 
-def decide_again(process, events):
+def state_after(process: CompiledProcess, events: list[Event]) -> InstanceState:
     return replay(process, events).state
