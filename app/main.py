@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from app import errors
 from app.database import Database, DatabaseUnavailable
@@ -59,8 +59,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     for routes in (definitions, instances, tasks):
         app.include_router(routes)
-    app.add_api_route("/healthz", _alive, methods=["GET", "HEAD"], tags=["health"])
-    app.add_api_route("/readyz", _ready, methods=["GET", "HEAD"], tags=["health"], responses=_NOT_READY)
+    app.add_api_route("/healthz", _alive, tags=["health"])
+    app.add_api_route("/readyz", _ready, tags=["health"], responses=_NOT_READY)
+    for path, answer in (("/healthz", _alive), ("/readyz", _ready)):
+        app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)  # load balancers ask so
     app.add_api_route("/problems/{slug}", _problem_page, include_in_schema=False)
     app.add_middleware(Guard, limit=settings.body_limit)
     app.add_exception_handler(Refused, _refused)
@@ -164,12 +166,12 @@ async def _by_status(request: Request, raised: Exception) -> Response:
 
 def _methods(request: Request) -> list[str]:
     """The methods that the routes of this address take together."""
-    matching = (
-        route
-        for route in request.app.routes
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-    )
-    return sorted({method for route in matching for method in route.methods or ()})
+
+    def takes(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return [method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if takes(method)]
 
 
 _UNREADABLE = Mistake(

@@ -332,7 +332,9 @@ def completion(task: Json, outcome: str | None = None) -> Json:
     if route["kind"] == "return":
         return {"outcome": route["outcome"], "reason": "Angka belum cocok dengan data bidang."}
     outputs = [{"name": name, "reference": f"000.8/{task['number']}"} for name in task["expected_outputs"]]
-    return {"outcome": route["outcome"], "outputs": outputs}
+    missing = [one["from"] for one in task["awaits"] if one["delivered_at"] is None]
+    reason = {"reason": f"Tanpa {', '.join(missing)}"} if missing else {}
+    return {"outcome": route["outcome"], "outputs": outputs} | reason
 
 
 def refused(answer: httpx.Response, status: int, slug: str) -> Json:

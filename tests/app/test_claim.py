@@ -75,12 +75,8 @@ def test_a_claimed_task_stands_in_its_instance_with_its_holder(agency: Agency) -
     agency.http.claim(task)
     instance = agency.http.json(f"/v1/instances/{task['instance_id']}")
     (waiting,) = instance["open_tasks"]
-<<<<<<< HEAD
-    assert (waiting["assignee"], waiting["holder"]) == (task["candidates"][0]["official"], task["candidates"][0]["name"])
-=======
     assert (waiting["assignee"], waiting["holder"]) == (
         task["candidates"][0]["official"],
         task["candidates"][0]["name"],
     )
->>>>>>> main
     assert f"({waiting['holder']})" in instance["headline"]

@@ -121,13 +121,7 @@ def test_a_role_bound_for_another_sop_only_gives_no_right(agency: Agency, world:
     task = agency.opened()
     world.sql("UPDATE role_bindings SET definition_key = 'sop-lain' WHERE agency_id = $1", agency.id)
     refused(agency.http.complete(task), 403, "not-a-candidate")
-<<<<<<< HEAD
-    world.sql(
-        "UPDATE role_bindings SET definition_key = $2 WHERE agency_id = $1", agency.id, agency.definition.key
-    )
-=======
     world.sql("UPDATE role_bindings SET definition_key = $2 WHERE agency_id = $1", agency.id, agency.definition.key)
->>>>>>> main
     assert agency.http.complete(task).status_code == 200
 
 
@@ -223,10 +217,6 @@ def test_an_instance_lists_its_closed_tasks_too(agency: Agency) -> None:
 def test_what_was_completed_says_the_reason_only_to_those_who_may_see_it(an_agency: Callable[..., Agency]) -> None:
     mine, theirs = an_agency(), an_agency()
     task = mine.until("periksa_ketua_tim")
-<<<<<<< HEAD
-    refused(theirs.http.deed(f"/v1/tasks/{task['id']}/complete", completion(task), by=theirs.official()), 404, "not-found")
-=======
     refused(
         theirs.http.deed(f"/v1/tasks/{task['id']}/complete", completion(task), by=theirs.official()), 404, "not-found"
     )
->>>>>>> main

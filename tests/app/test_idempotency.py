@@ -181,16 +181,11 @@ def test_a_revoked_key_gets_no_stored_answer(agency: Agency, world: World) -> No
     instance, secret = agency.started(), agency.secret()
     http = world.client(secret)
     assert http.comment(instance, key="k").status_code == 201
-<<<<<<< HEAD
-    world.sql("UPDATE api_keys SET revoked_at = now() WHERE name = 'uji' AND id IN "
-              "(SELECT client_id FROM idempotency_answers WHERE path = $1)", f"/v1/instances/{instance['id']}/comments")
-=======
     world.sql(
         "UPDATE api_keys SET revoked_at = now() WHERE name = 'uji' AND id IN "
         "(SELECT client_id FROM idempotency_answers WHERE path = $1)",
         f"/v1/instances/{instance['id']}/comments",
     )
->>>>>>> main
     refused(http.comment(instance, key="k"), 401, "identity-missing")
 
 

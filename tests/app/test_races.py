@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-<<<<<<< HEAD
-=======
 from typing import Any
->>>>>>> main
 
 import httpx
 import pytest
@@ -38,8 +35,6 @@ class Pair:
         return list(self.threads.map(one, self.clients, deeds))
 
 
-<<<<<<< HEAD
-=======
 Deed = Callable[[Client], httpx.Response]
 
 
@@ -59,7 +54,6 @@ def interrupting(instance: Json, deed: str) -> Deed:
     return lambda http: http.interrupt(instance, deed)
 
 
->>>>>>> main
 @pytest.fixture
 def pair(agency: Agency) -> Pair:
     return Pair(agency)
@@ -73,11 +67,7 @@ def test_of_two_who_complete_one_task_the_first_does_and_the_second_learns_who(a
     first, second = agency.officials()[:2]
     for period in range(2000, 2000 + ROUNDS):
         task = agency.opened(str(period))
-<<<<<<< HEAD
-        answers = pair.do(lambda http: http.complete(task, by=first), lambda http: http.complete(task, by=second))
-=======
         answers = pair.do(completing(task, by=first), completing(task, by=second))
->>>>>>> main
         won, lost = sorted(answers, key=lambda answer: answer.status_code)
         assert won.status_code == 200, won.text
         existing = refused(lost, 409, "task-closed")["existing"]
@@ -90,11 +80,7 @@ def test_of_two_who_claim_one_task_the_first_has_it_and_the_second_learns_who(ag
     first, second = agency.officials()[:2]
     for period in range(2000, 2000 + ROUNDS):
         task = agency.opened(str(period))
-<<<<<<< HEAD
-        answers = pair.do(lambda http: http.claim(task, by=first), lambda http: http.claim(task, by=second))
-=======
         answers = pair.do(claiming(task, by=first), claiming(task, by=second))
->>>>>>> main
         won, lost = sorted(answers, key=lambda answer: answer.status_code)
         assert won.status_code == 200, won.text
         existing = refused(lost, 409, "task-claimed")["existing"]
@@ -106,13 +92,7 @@ def test_completing_against_cancelling_leaves_a_cancelled_instance_either_way(ag
     for period in range(2000, 2000 + ROUNDS):
         task = agency.opened(str(period))
         instance = {"id": task["instance_id"]}
-<<<<<<< HEAD
-        completed, cancelled = pair.do(
-            lambda http: http.complete(task), lambda http: http.interrupt(instance, "cancel")
-        )
-=======
         completed, cancelled = pair.do(completing(task), interrupting(instance, "cancel"))
->>>>>>> main
         assert cancelled.status_code == 200, cancelled.text
         if completed.status_code != 200:
             assert refused(completed, 409, "task-closed")["existing"]["outcome"] == "cancelled"
@@ -123,27 +103,16 @@ def test_completing_against_cancelling_leaves_a_cancelled_instance_either_way(ag
 
 def test_of_two_starts_for_one_period_one_starts_and_the_other_names_it(agency: Agency, pair: Pair) -> None:
     for period in map(str, range(2000, 2000 + ROUNDS)):
-<<<<<<< HEAD
-        wanted = [lambda http: http.start(agency.definition.key, period=period)] * 2  # noqa: B023 - done within the round
-        won, lost = sorted(pair.do(*wanted), key=lambda answer: answer.status_code)
-=======
         answers = pair.do(starting(agency, period=period), starting(agency, period=period))
         won, lost = sorted(answers, key=lambda answer: answer.status_code)
->>>>>>> main
         assert won.status_code == 201, won.text
         assert refused(lost, 409, "duplicate-instance")["existing"]["id"] == won.json()["id"]
 
 
 def test_two_starts_with_a_reason_both_start_and_the_second_names_the_first(agency: Agency, pair: Pair) -> None:
     for period in map(str, range(2000, 2000 + ROUNDS // 2)):
-<<<<<<< HEAD
-        body = {"period": period, "duplicate": {"reason": "Revisi"}}
-        wanted = [lambda http: http.start(agency.definition.key, **body)] * 2  # noqa: B023 - done within the round
-        answers = pair.do(*wanted)
-=======
         wanted = starting(agency, period=period, duplicate={"reason": "Revisi"})
         answers = pair.do(wanted, wanted)
->>>>>>> main
         assert [answer.status_code for answer in answers] == [201, 201]
         named = [agency.trail(answer.json())[0]["data"].get("duplicate_of") for answer in answers]
         ids = [answer.json()["id"] for answer in answers]
@@ -155,12 +124,7 @@ def test_of_two_starts_with_one_reference_one_starts(agency: Agency, pair: Pair)
         reference = {"system": "e-sakip", "id": f"L/{number}"}
         one, other = str(2000 + 2 * number), str(2001 + 2 * number)
         answers = pair.do(
-<<<<<<< HEAD
-            lambda http: http.start(agency.definition.key, period=one, reference=reference),  # noqa: B023
-            lambda http: http.start(agency.definition.key, period=other, reference=reference),  # noqa: B023
-=======
             starting(agency, period=one, reference=reference), starting(agency, period=other, reference=reference)
->>>>>>> main
         )
         won, lost = sorted(answers, key=lambda answer: answer.status_code)
         assert won.status_code == 201, won.text
@@ -168,17 +132,6 @@ def test_of_two_starts_with_one_reference_one_starts(agency: Agency, pair: Pair)
 
 
 def test_a_crowd_of_comments_is_recorded_whole_and_in_order(agency: Agency) -> None:
-<<<<<<< HEAD
-    instance, secret = agency.started(), agency.secret()
-    crowd = [agency.world.client(secret) for _ in range(6)]
-    with ThreadPoolExecutor(len(crowd)) as threads:
-        answers = list(threads.map(lambda http: [http.comment(instance) for _ in range(5)], crowd))
-    told = [answer.status_code for many in answers for answer in many]
-    trail = agency.trail(instance)
-    assert [event["seq"] for event in trail] == list(range(1, len(trail) + 1))
-    assert told.count(201) == _told(agency, instance, "instance.commented")
-    assert set(told) == {201}
-=======
     """In such a crowd somebody may be told to try again; who does so under the same key is heard once."""
     instance, secret = agency.started(), agency.secret()
     crowd = [agency.world.client(secret) for _ in range(6)]
@@ -199,17 +152,11 @@ def _until_heard(http: Client, instance: Json, key: str) -> int:
         assert answer.headers["retry-after"] == "1"
     seq: int = answer.json()["seq"]
     return seq
->>>>>>> main
 
 
 def test_what_the_racers_left_can_be_proved(agency: Agency, pair: Pair) -> None:
     task = agency.opened()
     instance = {"id": task["instance_id"]}
-<<<<<<< HEAD
-    pair.do(lambda http: http.complete(task), lambda http: http.comment(instance))
-    pair.do(lambda http: http.interrupt(instance, "suspend"), lambda http: http.interrupt(instance, "cancel"))
-=======
     pair.do(completing(task), lambda http: http.comment(instance))
     pair.do(interrupting(instance, "suspend"), interrupting(instance, "cancel"))
->>>>>>> main
     assert agency.world.findings(instance) == []

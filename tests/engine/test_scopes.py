@@ -55,9 +55,7 @@ def nested(at_least: int | None = None) -> CompiledProcess:
     """In every bidang: isi, then left and right side by side, then paraf; afterwards himpun."""
     return a_process(
         an_activity("isi", forward("dua_sisi")),
-        an_activity(
-            "kiri", forward(None, "approved"), back("isi"), back("awal", "ditolak"), kind=ActivityKind.DECISION
-        ),
+        an_activity("kiri", forward(None, "approved"), back("isi"), back("awal", "ditolak")),
         an_activity("kanan"),
         an_activity("paraf", forward(None, "approved"), back("kiri")),
         an_activity("himpun", forward(None, "approved"), back("paraf")),
