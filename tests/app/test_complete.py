@@ -18,8 +18,9 @@ def test_a_completed_task_opens_the_next_one_whole(agency: Agency) -> None:
     done = agency.http.completed(task)
     assert (done["task"]["status"], done["task"]["outcome"]) == ("completed", "completed")
     assert done["task"]["performed_by"] == task["candidates"][0]["official"]
-    assert (done["task"]["candidates"], done["task"]["materials"][0]["reference"]) == ([], "000.8/1")
     (opened,) = done["opened"]
+    assert (done["task"]["candidates"], done["task"]["materials"]) == ([], [])
+    assert opened["materials"][0]["reference"] == "000.8/1"
     assert opened == agency.http.json(f"/v1/tasks/{opened['id']}")
     assert done["instance"] == agency.http.json(f"/v1/instances/{task['instance_id']}")
 
@@ -105,7 +106,7 @@ def test_only_a_holder_of_the_role_may_complete(agency: Agency) -> None:
     task = agency.opened()
     stranger = agency.official("pejabat_level_i")
     problem = refused(agency.http.complete(task, by=stranger), 403, "not-a-candidate")
-    assert "ketua_tim_kerja" in problem["detail_en"]
+    assert "Ketua Tim Kerja" in problem["detail_en"]
 
 
 def test_who_no_longer_holds_the_position_may_not_complete(agency: Agency, world: World) -> None:
