@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo test lint verify lock clean
+.PHONY: run demo test soak lint verify docs lock clean
 
 run: $(VENV)/ready
 	@$(BIN)/alur run
@@ -13,6 +13,10 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest
+
+# The long forms: thousands of generated SOPs. Takes its time.
+soak: $(VENV)/ready
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/engine -k "generated or replay or proof"
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -29,6 +33,11 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
+
+# Renews what is made from the code and the SOPs; tests see to it that it is done.
+docs: $(VENV)/ready
+	@$(BIN)/alur schema > definitions/sop.schema.json
+	@$(BIN)/alur flows > docs/flows.md
 
 # Renews the lock from pyproject.toml; needs uv.
 lock:

@@ -18,7 +18,7 @@ from app import demo, embedded
 from app.clock import new_id, now
 from app.database import Database, DatabaseUnavailable
 from app.definitions.publish import publish
-from app.definitions.shipped import FOLDER, publish_shipped
+from app.definitions.shipped import FOLDER, publish_shipped, shipped
 from app.demonstration import seed, write_environment
 from app.errors import DefinitionOfAnotherAgency
 from app.identity.callers import SCOPES
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("sop", help="a file, or the key of a shipped SOP")
     one.add_argument("--mermaid", action="store_true", help="as a Mermaid flowchart")
     command("schema", _schema, "print the JSON Schema of SOP files for an editor")
+    command("flows", _flows, "print the flows of all shipped SOPs as one Markdown page")
     one = command("publish", _publish, "publish SOP files, or with --shipped those that come with Alur")
     one.add_argument("files", nargs="*", type=Path)
     one.add_argument("--shipped", action="store_true")
@@ -155,6 +156,15 @@ def _show(asked: argparse.Namespace, settings: Settings) -> int:
 
 def _schema(asked: argparse.Namespace, settings: Settings) -> int:
     print(json.dumps(editor_schema(), ensure_ascii=False, indent=2))
+    return OK
+
+
+def _flows(asked: argparse.Namespace, settings: Settings) -> int:
+    print(
+        "# The flow of each shipped SOP\n\nMade by `make docs`. Boxes are executions, diamonds decisions; dotted arrows go back."
+    )
+    for definition in shipped():
+        print(f"\n## {definition.title} ({definition.key})\n\n```mermaid\n{mermaid(definition)}```")
     return OK
 
 

@@ -14,15 +14,17 @@ def table(definition: ProcessDefinition, width: int = 60) -> str:
     """One row an activity and node, in printed order: number, name, roles, time limit, where each outcome leads."""
     names = {role.id: role.name for role in definition.roles}
     numbers = {activity.id: str(activity.number) for activity in definition.activities}
+    places = Places(definition)
     rows = [_COLUMNS]
     for activity in definition.activities:
         roles = [names[role] for role in activity.candidate_roles]
         roles += [f"({names[role]})" for role in activity.assisting_roles]
         limit = activity.time_limit.text if activity.time_limit else "-"
-        routes = ", ".join(_route(route, numbers) for route in activity.routes)
+        end = "selesai" if places.of[activity.id] == OUTERMOST else "akhir cabang"
+        routes = ", ".join(_route(route, numbers, end) for route in activity.routes)
         rows.append((str(activity.number), _shortened(activity.name, width), ", ".join(roles), limit, routes))
     for node in definition.nodes:
-        rows.append(("", f"[{node.id}] {_said(node, numbers)}", "", "", _onward(node, numbers)))
+        rows.append(("", f"[{node.id}] {_said(node, definition, numbers)}", "", "", _onward(node, numbers)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([f"{definition.key} · {definition.title} · {definition.agency}", "", *lines])
@@ -41,17 +43,17 @@ def _members(places: Places, place: Place, indent: str) -> Iterator[str]:
     for member in places.members[place]:
         part = places.parts[member]
         if isinstance(part, Node) and part.kind is not NodeKind.WAIT:
-            yield f"{indent}subgraph {_drawn(part.id)}[{_quoted(_title(part))}]"
+            yield f"{indent}subgraph {_drawn(part.id)}[{_quoted(_title(part, places.definition))}]"
             for branch, _ in branches_of(part):
                 yield from _members(places, Place(part.id, branch), indent + "    ")
             yield f"{indent}end"
         else:
-            yield f"{indent}{_shape(part)}"
+            yield f"{indent}{_shape(part, places.definition)}"
 
 
-def _shape(part: Activity | Node) -> str:
+def _shape(part: Activity | Node, definition: ProcessDefinition) -> str:
     if isinstance(part, Node):
-        return f"{_drawn(part.id)}>{_quoted(_title(part))}]"
+        return f"{_drawn(part.id)}>{_quoted(_title(part, definition))}]"
     words = _quoted(f"{part.number}. {_shortened(part.name, 70)}")
     return f"{_drawn(part.id)}{{{words}}}" if part.kind is ActivityKind.DECISION else f"{_drawn(part.id)}[{words}]"
 
@@ -74,27 +76,29 @@ def _target(places: Places, part: str, to: str | None) -> str:
     return _drawn(to)
 
 
-def _title(node: Node) -> str:
+def _title(node: Node, definition: ProcessDefinition) -> str:
     if node.kind is NodeKind.WAIT:
-        return f"Menunggu {node.party}"
+        names = {party.id: party.name for party in definition.parties}
+        return f"Menunggu jawaban {names.get(str(node.party), node.party)}"
     return f"Setiap {node.units}" if node.kind is NodeKind.EACH_UNIT else "Bersamaan"
 
 
-def _said(node: Node, numbers: dict[str, str]) -> str:
+def _said(node: Node, definition: ProcessDefinition, numbers: dict[str, str]) -> str:
     inside = "; ".join(", ".join(numbers.get(one, one) for one in members) for _, members in branches_of(node))
-    return f"{_title(node)}: {inside}" if inside else _title(node)
+    title = _title(node, definition)
+    return f"{title}: {inside}" if inside else title
 
 
 def _onward(node: Node, numbers: dict[str, str]) -> str:
     if node.kind is NodeKind.WAIT:
-        return ", ".join(_route(route, numbers) for route in node.routes)
+        return ", ".join(_route(route, numbers, "selesai") for route in node.routes)
     needed = "semua" if node.at_least is None else f"sedikitnya {node.at_least}"
     return f"{needed} → {numbers.get(node.to, node.to) if node.to else 'selesai'}"
 
 
-def _route(route: Route, numbers: dict[str, str]) -> str:
+def _route(route: Route, numbers: dict[str, str], end: str) -> str:
     arrow = "↩" if route.kind is RouteKind.RETURN else "→"
-    return f"{route.outcome} {arrow} {numbers.get(route.to, route.to) if route.to else 'selesai'}"
+    return f"{route.outcome} {arrow} {numbers.get(route.to, route.to) if route.to else end}"
 
 
 def _drawn(part: str) -> str:

@@ -12,7 +12,6 @@ from itertools import chain, combinations
 
 from engine.compiler import ENDED, IDLE, STARTED, CompiledProcess
 from engine.definition import Activity, Node, NodeKind, RouteKind
-from engine.places import Place
 from engine.scopes import Setting, Units
 from engine.state import ROOT, Scope
 
@@ -48,7 +47,7 @@ def judged(process: CompiledProcess, units: Units) -> Verdict:
     """Look at every marking that a process can come to with these units. Raises TooMany."""
     found = _Markings(process, units)
     return Verdict(
-        stuck=found.shortest(lambda marking: any(map(found.is_stuck, _scopes(marking[0])))),
+        stuck=found.stuck(),
         cut_off=min(found.cut_off, key=len, default=None),
         never_finished=min(found.never_finished, key=len, default=None),
         unreached=frozenset(process.places.parts)
@@ -69,14 +68,23 @@ def units_to_try(process: CompiledProcess, most: int = 3) -> Units:
     }
 
 
+def begun(process: CompiledProcess, units: Units) -> Scope:
+    """The scopes at the start."""
+    return Setting(process, units).settled(Scope(id=ROOT, node=process.fire(IDLE, STARTED)))
+
+
+def stuck_somewhere(process: CompiledProcess, units: Units, root: Scope) -> bool:
+    """Whether some scope of a marking can neither end nor be left."""
+    ways = _Ways(process, units)
+    return any(ways.is_stuck(scope) for scope in _scopes(root))
+
+
 class _Markings:
     def __init__(self, process: CompiledProcess, units: Units) -> None:
         self.process, self.units = process, units
         self.cut_off: list[tuple[Step, ...]] = []
         self.never_finished: list[tuple[Step, ...]] = []
-        self.ways: dict[Scope, bool] = {}
-        root = Setting(process, units).settled(Scope(id=ROOT, node=process.fire(IDLE, STARTED)))
-        self.courses: dict[Marking, tuple[Step, ...]] = {(root, frozenset()): ()}
+        self.courses: dict[Marking, tuple[Step, ...]] = {(begun(process, units), frozenset()): ()}
         waiting = list(self.courses)
         for marking in waiting:
             for step, told, after in self._onward(*marking):
@@ -91,15 +99,25 @@ class _Markings:
             if len(self.courses) > MOST_MARKINGS:
                 raise TooMany
 
-    def shortest(self, is_wanted) -> tuple[Step, ...] | None:
-        """The first marking that was found is nearest."""
-        return next((course for marking, course in self.courses.items() if is_wanted(marking)), None)
+    def stuck(self) -> tuple[Step, ...] | None:
+        """The shortest course to a marking in which a scope is stuck; those found first are nearest."""
+        ways = _Ways(self.process, self.units)
+        stuck = (course for (root, _), course in self.courses.items() if any(map(ways.is_stuck, _scopes(root))))
+        return next(stuck, None)
 
     def _onward(self, root: Scope, finished: Finished) -> Iterator[tuple[Step, Told, Marking]]:
         for step, is_forward, reopened, moved in moves(self.process, self.units, root):
             told = Told(is_forward, set(finished))
             after = Watching(self.process, self.units, reopened, told).settled(moved)
             yield step, told, (after, frozenset(told.finished))
+
+
+class _Ways:
+    """From which scopes there is a way on."""
+
+    def __init__(self, process: CompiledProcess, units: Units) -> None:
+        self.process, self.units = process, units
+        self.ways: dict[Scope, bool] = {}
 
     def is_stuck(self, scope: Scope) -> bool:
         """Whether a scope can neither end nor be left, by moves of its own alone."""
@@ -199,6 +217,3 @@ class Watching(Setting):
             within = f"{scope.id}/{scope.node}:"
             self.told.finished -= {one for one in self.told.finished if one[0].startswith(within)}
         return moved
-
-
-__all__ = ["MOST_MARKINGS", "Place", "TooMany", "Verdict", "judged", "moves", "units_to_try"]

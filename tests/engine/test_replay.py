@@ -15,15 +15,29 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from engine import decide
-from engine.commands import Cancel, Claim, Comment, Complete, Performer, Resume, Suspend, Unclaim
-from engine.compiler import CompiledProcess
-from engine.definition import ActivityKind, RouteKind
-from engine.errors import Refused, TrailContradiction
+from engine.commands import Answer, Cancel, Claim, Comment, Complete, Deliver, Performer, Resume, Suspend, Unclaim, Undo
+from engine.compiler import ENDED, CompiledProcess
+from engine.definition import ActivityKind, Route, RouteKind
+from engine.errors import Refused, TrailContradiction, UnitsRequired
 from engine.events import Event, InstanceCancelled, InstanceCompleted, from_record, record
 from engine.evolve import Evolved, replay
-from engine.state import InstanceState, InstanceStatus
+from engine.state import InstanceState, InstanceStatus, Scope, TaskState, TaskStatus, lane
 from engine.trail import GENESIS, SALT_BYTES, Chapter, canonical_json, check_chain, digest, seal
-from tests.factories import Run, a_performer, a_process, an_activity, an_output, back, forward
+from tests.factories import (
+    Run,
+    a_block,
+    a_performer,
+    a_process,
+    a_start,
+    a_wait,
+    an_activity,
+    an_output,
+    back,
+    each_unit,
+    forward,
+    from_party,
+    from_units,
+)
 
 CHAPTER = Chapter(instance_id=UUID(int=42), definition="sop-uji", version=1)
 ROLES = ("camat", "lurah", "staf")
@@ -57,6 +71,49 @@ def processes(draw: st.DrawFn) -> CompiledProcess:
     return a_process(*activities)
 
 
+UNITS = {"bidang": ("a", "ab", "abc")}
+BLOCKS = (
+    a_process(
+        an_activity("a", forward("blok"), role="camat", sends_to=("bkad",)),
+        an_activity("b", forward("c"), role="lurah", output="Draf", awaits=(from_party("bkad"), from_units())),
+        an_activity("c", forward(None), back("b"), back("a", "keluar"), back("blok", "ulang"), role="camat"),
+        an_activity("d", forward(None), back("blok", "ulang"), role="staf"),
+        an_activity("e", forward(None), back("c"), back("d", "lompat"), role="camat"),
+        nodes=(
+            a_block(to="e", b=("b", "c"), d=("d", "tunggu")),
+            a_wait(forward(None, "completed"), back("d"), forward("tunggu", "lompat")),
+        ),
+    ),
+    a_process(
+        an_activity("a", forward("b"), back("a"), role="staf"),
+        an_activity("b", forward("sisi"), role="lurah", output="Data"),
+        an_activity("c", forward(None), back("b"), back("a", "keluar"), back("sisi", "ulang"), role="camat"),
+        an_activity("d", forward(None), role="staf"),
+        an_activity("e", forward("tunggu"), back("d"), back("b", "lompat"), role="camat"),
+        an_activity("f", forward(None), back("b"), back("per_bidang", "ulang"), role="camat"),
+        nodes=(
+            each_unit("b", "sisi", "e", "tunggu", to="f", at_least=2),
+            a_block("sisi", to="e", at_least=1, kiri=("c",), kanan=("d",)),
+            a_wait(forward(None, "completed"), back("e")),
+        ),
+    ),
+    a_process(
+        an_activity("a", forward("luar")),
+        an_activity("b", forward(None), back("dalam", "ulang"), back("luar"), back("a", "keluar")),
+        an_activity("c", forward(None)),
+        an_activity("d", forward(None), back("luar")),
+        an_activity("e", forward(None), back("d"), back("luar", "ulang")),
+        nodes=(
+            a_block("luar", to="e", x=("dalam",), y=("d",)),
+            a_block("dalam", l=("b",), r=("c",)),
+        ),
+    ),
+)
+"""Branches, units and parties, with every way in and out of them."""
+
+SOPS = processes() | st.sampled_from(BLOCKS)
+
+
 # Commands, allowed and forbidden
 
 
@@ -74,6 +131,8 @@ PAPERS = st.lists(
 ).map(tuple)
 TASKS = st.sampled_from(["live", "live", "live", "closed", "unknown"])
 OUTCOMES = st.sampled_from([None, "completed", "returned", "lompat", "mustahil"])
+UNIT = st.sampled_from([None, None, "a", "ab"])
+NODE = st.sampled_from([None, "tunggu", "a"])
 
 
 def wild(kind: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
@@ -87,12 +146,18 @@ def wild(kind: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
         fields |= {"reason": st.just("Perintah")}
     if kind == "comment":
         fields |= {"text": st.just("Catatan")}
+    if kind == "deliver":
+        fields |= {"task": TASKS, "source": st.sampled_from(["bkad", "a", "ab", "abc", "abcd"])}
+    if kind == "answer":
+        fields |= {"party": st.sampled_from(["bappeda", "bkad"]), "outcome": OUTCOMES, "unit": UNIT, "node": NODE}
+    if kind == "undo":
+        fields |= {"task": TASKS, "reason": st.just("Keliru")}
     return st.tuples(st.just(kind), st.fixed_dictionaries(fields))
 
 
 def a_move(kind: str) -> st.SearchStrategy[tuple[str, Any]]:
-    if kind == "right":
-        return st.tuples(st.just("right"), st.integers(0, 2))
+    if kind in ("right", "take back"):
+        return st.tuples(st.just(kind), st.integers(0, 11))
     if kind == "go on":
         return st.just(("resume", {"by": Performer(), "reason": "Lanjut"}))
     return wild(kind)
@@ -100,7 +165,7 @@ def a_move(kind: str) -> st.SearchStrategy[tuple[str, Any]]:
 
 # mostly right moves of the holder, and a way out of every suspension, or the trails would stay short
 USUAL = ["right"] * 16 + ["go on"] * 3 + ["complete", "claim", "unclaim"] * 2
-RARE = ["suspend", "resume", "comment", "cancel"]
+RARE = ["suspend", "resume", "comment", "cancel", "take back", "take back", "undo", "deliver", "answer"]
 EVERY_MOVE = {kind: a_move(kind) for kind in USUAL + RARE}
 MOVES = st.lists(st.sampled_from(USUAL + RARE).flatmap(EVERY_MOVE.__getitem__), min_size=6, max_size=25)
 
@@ -112,6 +177,9 @@ DEEDS = {
     "suspend": (decide.suspend, Suspend),
     "resume": (decide.resume, Resume),
     "comment": (decide.comment, Comment),
+    "deliver": (decide.deliver, Deliver),
+    "answer": (decide.answer, Answer),
+    "undo": (decide.undo, Undo),
 }
 
 
@@ -121,6 +189,9 @@ def attempt(run: Run, move: tuple[str, Any]) -> bool:
     try:
         if kind == "right":
             _the_right_thing(run, given)
+            return True
+        if kind == "take back":
+            _take_back(run, given)
             return True
         if "task" in given:
             given = given | {"task": _task(run, given["task"])}
@@ -132,12 +203,33 @@ def attempt(run: Run, move: tuple[str, Any]) -> bool:
 
 
 def _the_right_thing(run: Run, choice: int) -> None:
-    if not run.state.tasks:
+    waiting = [*run.state.tasks, *run.state.asked]
+    if not waiting:
         raise Refused
-    route = run.activity.routes[choice % len(run.activity.routes)]
+    one = waiting[choice // 3 % len(waiting)]
+    part = run.process.places.parts[one.activity if isinstance(one, TaskState) else one.node]
+    route = part.routes[choice % len(part.routes)]
+    if isinstance(one, TaskState):
+        _complete_rightly(run, one, route)
+    else:
+        run.answer(route.outcome, node=one.node, unit=run.state.root.find(one.scope).unit)
+
+
+def _complete_rightly(run: Run, task: TaskState, route: Route) -> UUID:
     holders = [a_performer(*ROLES, name=f"{role} {which}") for role in ROLES for which in "xy"]
-    holder = next((one for one in holders if one.official == run.task.assignee), run.candidate())
-    run.complete(route.outcome, by=holder)
+    holder = next((one for one in holders if one.official == task.assignee), run.candidate(task))
+    given = {"by": holder, "reason": "Ulangi" if route.kind is RouteKind.RETURN or task.undelivered else None}
+    try:
+        return run.finish(task.activity, route.outcome, task.unit, **given)
+    except UnitsRequired:
+        return run.finish(task.activity, route.outcome, task.unit, **given, units=("a", "abc"))
+
+
+def _take_back(run: Run, choice: int) -> None:
+    if not run.state.undoable:
+        raise Refused
+    one = run.state.undoable[choice % len(run.state.undoable)]
+    run.undo(one.task.id)
 
 
 def _task(run: Run, which: str) -> UUID:
@@ -147,7 +239,7 @@ def _task(run: Run, which: str) -> UUID:
 
 
 def a_run(process: CompiledProcess, moves: list[tuple[str, Any]]) -> Run:
-    run = Run(process)
+    run = Run(process, a_start(units=UNITS))
     for move in moves:
         attempt(run, move)
     return run
@@ -184,34 +276,67 @@ composed = settings(max_examples=150, deadline=None, suppress_health_check=[Heal
 
 
 @composed
-@given(processes(), MOVES)
+@given(SOPS, MOVES)
 def test_the_trail_alone_leads_to_the_decided_state_and_tasks(process, moves):
     run = a_run(process, moves)
     assert leads_to(run, replay(process, read(stored(run.events))))
 
 
 @composed
-@given(processes(), MOVES)
-def test_one_task_waits_where_the_token_rests_and_none_after_the_end(process, moves):
-    run = Run(process)
+@given(SOPS, MOVES)
+def test_one_task_or_question_waits_where_a_token_rests_and_none_after_the_end(process, moves):
+    run = Run(process, a_start(units=UNITS))
     for move in (("comment", {"by": Performer(), "text": "Mulai"}), *moves):
         attempt(run, move)
         state = run.state
         assert len({event.id for event in run.events} | run.tasks.keys()) == len(run.events) + len(run.tasks)
         assert {task.id for task in run.tasks.values() if task.status.is_live} == {task.id for task in state.tasks}
         assert (state.suspended_at is not None) == (state.status is InstanceStatus.SUSPENDED)
-        assert (state.ended_at is not None) == state.status.is_over == (not state.tasks)
+        waiting = [(task.scope, task.activity) for task in state.tasks]
+        waiting += [(asked.scope, asked.node) for asked in state.asked]
+        assert (state.ended_at is not None) == state.status.is_over == (not waiting)
         if not state.status.is_over:
-            assert run.task.activity == state.root.node
-            assert run.task.round == state.rounds[run.task.activity]
-        assert set(state.done) <= {activity.id for activity in process.definition.activities}
+            assert sorted(waiting) == [(one.id, one.node) for one in by_id(state) if one.node != ENDED]
+        assert all(task.round <= state.rounds[lane(task.activity, task.unit)] for task in state.tasks)
+        known = {activity.id for activity in process.definition.activities}
+        assert {done.partition("@")[0] for done in state.done} <= known
         assert sum(state.rounds.values()) == len(run.tasks)
 
 
+def by_id(state: InstanceState) -> list[Scope]:
+    return sorted(state.root.leaves(), key=lambda one: one.id)
+
+
+@settings(composed, max_examples=60)
+@given(SOPS, MOVES)
+def test_whatever_is_done_can_be_taken_back_at_once_and_leaves_all_as_it_was(process, moves):
+    run = a_run(process, moves)
+    if run.state.status is not InstanceStatus.RUNNING:
+        return
+    for task in run.state.tasks:
+        for route in process.activity(task.activity).routes:
+            live = run.state.task(task.id)
+            if live.status is TaskStatus.OPEN:
+                run.claim(task=live)
+            before = substance(run.state)
+            done = _complete_rightly(run, run.state.task(task.id), route)
+            if run.state.status.is_over:
+                return
+            run.undo(done)
+            assert substance(run.state) == before
+    assert leads_to(run, replay(process, read(stored(run.events))))
+
+
+def substance(state: InstanceState) -> dict[str, Any]:
+    """All of a state but the clock, what was counted, and what else may be taken back."""
+    held = state.model_dump(exclude={"latest_at", "rounds", "undoable"})
+    return held | {listed: sorted(held[listed], key=repr) for listed in ("tasks", "asked", "materials")}
+
+
 @composed
-@given(processes(), MOVES)
+@given(SOPS, MOVES)
 def test_a_refused_command_changes_nothing(process, moves):
-    run = Run(process)
+    run = Run(process, a_start(units=UNITS))
     for move in moves:
         before = (run.state.model_dump_json(), len(run.events), dict(run.tasks), run.now)
         if not attempt(run, move):
@@ -219,7 +344,7 @@ def test_a_refused_command_changes_nothing(process, moves):
 
 
 @composed
-@given(processes(), MOVES)
+@given(SOPS, MOVES)
 def test_who_closed_a_task_held_a_role_of_it_and_had_claimed_it(process, moves):
     run = a_run(process, moves)
     holder: dict[UUID, UUID] = {}
@@ -240,9 +365,9 @@ def test_who_closed_a_task_held_a_role_of_it_and_had_claimed_it(process, moves):
 
 
 @composed
-@given(processes(), MOVES)
+@given(SOPS, MOVES)
 def test_the_state_can_be_stored_as_json_between_any_two_commands(process, moves):
-    run = Run(process)
+    run = Run(process, a_start(units=UNITS))
     for move in moves:
         run.state = InstanceState.model_validate_json(run.state.model_dump_json())
         attempt(run, move)
@@ -291,7 +416,7 @@ def another(value: Any) -> Any:
 @st.composite
 def tampered(draw: st.DrawFn) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The chain of a run, and the chain after one thing was done to it."""
-    run = a_run(draw(processes()), draw(MOVES))
+    run = a_run(draw(SOPS), draw(MOVES))
     chain = rechained(stored(run.events))
     forged = list(chain)
     at = draw(st.integers(0, len(chain) - 1))
@@ -335,7 +460,7 @@ def test_no_single_tampering_goes_unseen(case):
 
 
 @composed
-@given(processes(), MOVES, st.data())
+@given(SOPS, MOVES, st.data())
 def test_a_rechained_trail_cannot_leave_out_what_moved_the_instance(process, moves, data):
     run = a_run(process, moves)
     texts = stored(run.events)
@@ -349,7 +474,7 @@ def test_a_rechained_trail_cannot_leave_out_what_moved_the_instance(process, mov
 
 
 @composed
-@given(processes(), MOVES, st.data())
+@given(SOPS, MOVES, st.data())
 def test_a_rechained_trail_cannot_tell_an_event_twice(process, moves, data):
     run = a_run(process, moves)
     texts = stored(run.events)
@@ -360,21 +485,24 @@ def test_a_rechained_trail_cannot_tell_an_event_twice(process, moves, data):
 
 
 @composed
-@given(processes(), MOVES, st.data())
+@given(SOPS, MOVES, st.data())
 def test_a_rechained_trail_cannot_change_what_replay_lives_on(process, moves, data):
     """Everything the state is made of, but documents: a later round may have replaced those."""
     run = a_run(process, moves)
     texts = stored(run.events)
     at = data.draw(st.integers(0, len(texts) - 1))
-    lived_on = {"type", "task_id", "activity", "scope", "round", "outcome", "from", "to", "assignee", "data"}
+    lived_on = {"type", "task_id", "activity", "unit", "scope", "round", "outcome", "from", "to", "assignee", "data"}
     facts = json.loads(texts[at])
     if facts["type"] == "instance.started":
         lived_on = {"type", "at"}
     elif facts["type"] in ("step.opened", "step.completed", "step.returned"):
         lived_on |= {"at"}
-    elif facts["type"] == "step.claimed":
+    elif facts["type"] in ("step.claimed", "step.undone"):
         lived_on |= {"actor"}
-    paths = [path for path in leaves(facts) if path[0] in lived_on and path[:2] != ("data", "attachments")]
+    elif facts["type"] == "party.answered":
+        lived_on |= {"node", "party"}
+    documents = ("data", "attachments")
+    paths = [path for path in leaves(facts) if path[0] in lived_on and path[:2] != documents]
     texts[at] = altered(texts[at], data.draw(st.sampled_from(paths)))
     assert not leads_to(run, retold(process, texts))
 
