@@ -160,9 +160,8 @@ def _schema(asked: argparse.Namespace, settings: Settings) -> int:
 
 
 def _flows(asked: argparse.Namespace, settings: Settings) -> int:
-    print(
-        "# The flow of each shipped SOP\n\nMade by `make docs`. Boxes are executions, diamonds decisions; dotted arrows go back."
-    )
+    print("# The flow of each shipped SOP\n")
+    print("Made by `make docs`. Boxes are executions, diamonds decisions; dotted arrows go back.")
     for definition in shipped():
         print(f"\n## {definition.title} ({definition.key})\n\n```mermaid\n{mermaid(definition)}```")
     return OK

@@ -263,7 +263,7 @@ def _ended(process: CompiledProcess, state: InstanceState, event: StepEnded) -> 
     untouched = _not_acted_on(state.undoable, task.id)
     standing = _standing(untouched, root)
     set_aside = tuple(one for one in untouched if one not in standing)
-    undoable = (*standing, _how_to_undo(state, task, event, moved, set_aside))
+    undoable = (*standing, _how_to_undo(process, state, task, event, moved, set_aside))
     return Evolved(moved.model_copy(update={"undoable": undoable}), (closed,))
 
 
@@ -296,9 +296,14 @@ def _standing(undoable: tuple[Undoable, ...], root: Scope) -> tuple[Undoable, ..
 
 
 def _how_to_undo(
-    state: InstanceState, task: TaskState, event: StepEnded, moved: InstanceState, set_aside: tuple[Undoable, ...]
+    process: CompiledProcess,
+    state: InstanceState,
+    task: TaskState,
+    event: StepEnded,
+    moved: InstanceState,
+    set_aside: tuple[Undoable, ...],
 ) -> Undoable:
-    before, after = _all_that_moved(state.root, moved.root, event.scope)
+    before, after = _all_that_moved(process, state.root, moved.root, event)
     gone = tuple(other for other in moved.tasks if not _rests(moved.root, other))
     return Undoable(
         event=event.id,
@@ -316,15 +321,19 @@ def _how_to_undo(
     )
 
 
-def _all_that_moved(before: Scope, after: Scope, moved: str) -> tuple[Scope, Scope]:
-    """The innermost scope on the way to the one that moved which holds every change, before and after."""
-    if before.id == moved or (before.node, before.joins_at) != (after.node, after.joins_at):
+def _all_that_moved(process: CompiledProcess, before: Scope, after: Scope, event: StepEnded) -> tuple[Scope, Scope]:
+    """The outermost scope whose token moved, on the way to the one that the event moved, before and after."""
+    if before.id == event.scope or before.node != after.node or _begins_again(process, before.node, event):
         return before, after
-    child = next(one for one in before.children if moved == one.id or moved.startswith(f"{one.id}/"))
-    # a block that was left for its own beginning rests where it did, with other branches
-    if before.with_scope(after.find(child.id) or child) != after:
-        return before, after
-    return _all_that_moved(child, after.find(child.id) or child, moved)
+    child = next(one for one in before.children if event.scope == one.id or event.scope.startswith(f"{one.id}/"))
+    same = next(one for one in after.children if one.id == child.id)
+    return _all_that_moved(process, child, same, event)
+
+
+def _begins_again(process: CompiledProcess, node: str, event: StepEnded) -> bool:
+    """Whether a token may have left a node and come back to it in one move, which its name alone does not show."""
+    described = process.node(node)
+    return node == event.to or (described is not None and described.to == node)
 
 
 def _done_after(process: CompiledProcess, state: InstanceState, event: StepEnded) -> tuple[str, ...]:

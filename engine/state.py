@@ -77,7 +77,7 @@ class Output(Value):
 
 
 class Returned(Value):
-    """Why a task was opened again: who sent the work back, when, from where (activity or node), and the event that says so."""
+    """Why a task was opened again: who sent the work back, when, from which activity or node, by which event."""
 
     by: UUID | None = None
     at: AwareDatetime
@@ -215,7 +215,7 @@ class Asked(Value):
 class Undoable(Value):
     """All that is needed to take back a completion while nothing it opened has been acted on.
 
-    `event` is the completion; `before` and `after` the innermost scope that holds all it moved, then and now;
+    `event` is the completion; `before` and `after` the outermost scope it moved, then and now;
     `set_aside` what could be undone in there until it moved.
     """
 
