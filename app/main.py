@@ -19,6 +19,7 @@ from app.database import Database, DatabaseUnavailable
 from app.definitions.catalog import Catalog
 from app.definitions.routes import PARTS
 from app.definitions.routes import routes as definitions
+from app.docs import routes as docs
 from app.guard import Guard
 from app.instances.journal import Journal
 from app.instances.routes import routes as instances
@@ -53,11 +54,12 @@ def create_app(settings: Settings) -> FastAPI:
         description="Menjalankan lembar SOP instansi pemerintah. · Runs the SOP sheets of government agencies.",
         lifespan=_lifespan,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name.removeprefix("_"),
     )
     app.state.settings = settings
-    for routes in (definitions, instances, tasks):
+    for routes in (definitions, instances, tasks, docs):
         app.include_router(routes)
     app.add_api_route("/healthz", _alive, tags=["health"])
     app.add_api_route("/readyz", _ready, tags=["health"], responses=_NOT_READY)
