@@ -14,7 +14,10 @@ def now() -> datetime:
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562, 5.7): 48 bits of milliseconds, then 74 random bits, so that ids sort by time."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = secrets.randbits(74)
-    return UUID(int=milliseconds << 80 | 0x7 << 76 | random >> 62 << 64 | 0b10 << 62 | random & (1 << 62) - 1)
+    """A UUIDv7 (RFC 9562, 5.7): milliseconds, a fraction of 1/4096 of one (6.2, method 3), then 62 random bits.
+
+    Ids of one process sort in the order they were made, as far as its clock can tell moments apart.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62))

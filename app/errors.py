@@ -237,7 +237,7 @@ KINDS: Mapping[type[Refused], Kind] = {
     ),
     engine.PartyAmbiguous: Kind(
         422, "Pihak ditunggu di beberapa tempat", "Party ambiguous",
-        "Jawaban “{party}” ditunggu di lebih dari satu tempat; sebutkan node: {nodes}.",
+        "Jawaban “{party}” ditunggu di lebih dari satu tempat; sebutkan node (dan unit, sesudah tanda @): {nodes}.",
     ),
     engine.NotUndoable: Kind(
         409, "Tidak dapat dibatalkan lagi", "Not undoable",

@@ -7,7 +7,7 @@ or returns a Decision: the new state, the events that led to it and the tasks th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -193,7 +193,11 @@ def complete(
     )
     at = command.performed_at or now
     back = Returned(by=command.by.official, at=at, activity=task.activity, event=ended.id) if returns else None
-    course.open_what_waits(ended, back, command.performed_at)
+    opened_at = command.performed_at
+    if opened_at is not None and route.to is None:
+        joined = course.decision().state.root
+        opened_at = max((opened_at, *_ends_of_what_joined(state.root, joined, task.scope)))
+    course.open_what_waits(ended, back, opened_at)
     return course.decision()
 
 
@@ -404,6 +408,16 @@ class _Course:
 def _rests(state: InstanceState, task: TaskState) -> bool:
     scope = state.root.find(task.scope)
     return scope is not None and scope.node == task.activity
+
+
+def _ends_of_what_joined(before: Scope, after: Scope, moved: str) -> Iterator[datetime]:
+    """When the other branches of what joined had ended: what follows them could not begin earlier."""
+    now = after.find(before.id)
+    if now is None or now.node != before.node:
+        yield from (child.ended_at for child in before.children if child.ended_at is not None)
+    for child in before.children:
+        if moved.startswith(f"{child.id}/"):
+            yield from _ends_of_what_joined(child, after, moved)
 
 
 def _awaited(activity: Activity, state: InstanceState) -> tuple[str, ...]:

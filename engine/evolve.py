@@ -127,7 +127,7 @@ def _started(process: CompiledProcess, state: InstanceState | None, event: Insta
         raise TrailContradiction("instance.started twice")
     units = dict(event.units or {})
     trigger = started_at(event.start_at) if event.start_at else STARTED
-    root = Setting(process, units).settled(Scope(id=ROOT, node=process.fire(IDLE, trigger)))
+    root = Setting(process, units, at=event.at).settled(Scope(id=ROOT, node=process.fire(IDLE, trigger)))
     begun = InstanceState(
         status=InstanceStatus.RUNNING,
         root=root,
@@ -248,7 +248,7 @@ def _ended(process: CompiledProcess, state: InstanceState, event: StepEnded) -> 
         raise TrailContradiction(f"{event.type}, but {event.outcome!r} of {task.activity} is a {route.kind}")
     if (event.from_, event.to) != (task.activity, process.leads_to(rest)):
         raise TrailContradiction(f"{event.outcome!r} of {task.activity} leads to {rest}, not to {event.to}")
-    setting = Setting(process, state.units, frozenset(event.units))
+    setting = Setting(process, state.units, frozenset(event.units), event.performed_at or event.at)
     root = setting.settled(state.root.moved(event.scope, rest))
     closed = task.completed(event.outcome, event.at, event.actor, event.performed_at)
     moved = state.model_copy(
@@ -386,13 +386,15 @@ def _undone(process: CompiledProcess, state: InstanceState, event: StepUndone) -
         raise TrailContradiction(f"{event.activity} was undone although it could not be")
     if event.actor is None or event.actor not in (undoable.performed_by, undoable.recorded_by):
         raise TrailContradiction(f"{event.activity} was undone by somebody who had not done it")
+    back = (undoable.task, *undoable.withdrawn)
     if any(task.id in undoable.opened for task in state.tasks):
         raise TrailContradiction(f"{event.activity} was undone before what it opened was withdrawn")
+    if {task.id for task in back} & {task.id for task in state.tasks}:
+        raise TrailContradiction(f"{event.activity} was undone although what comes back had never gone")
     if process.fire(undoable.after.node, undoing(undoable.before.node)) != undoable.before.node:
         raise TrailContradiction(f"no way leads back to {undoable.before.node}")
     root = state.root.with_scope(undoable.before)
     done = {*state.done, *undoable.no_longer_done} - set(undoable.newly_done)
-    back = (undoable.task, *undoable.withdrawn)
     changes: dict[str, object] = {
         "root": root,
         "tasks": (*state.tasks, *back),
@@ -452,7 +454,7 @@ def _answered(process: CompiledProcess, state: InstanceState, event: PartyAnswer
         raise TrailContradiction(f"{event.outcome!r} of {event.node} leads to {rest}, not to {event.to}")
     # an answer names no units: one that leads back into an each-unit node concerns all of them
     every_unit = frozenset(unit for units in state.units.values() for unit in units)
-    root = Setting(process, state.units, every_unit).settled(state.root.moved(event.scope, rest))
+    root = Setting(process, state.units, every_unit, event.at).settled(state.root.moved(event.scope, rest))
     changes: dict[str, object] = {
         "root": root,
         "asked": _still_asked(tuple(one for one in state.asked if one.scope != event.scope), root),

@@ -16,7 +16,7 @@ That a token is alone in its place needs no search: a block opens one scope for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
@@ -29,7 +29,7 @@ from engine.definition import Activity, Node, NodeKind, ProcessDefinition, Route
 from engine.mistakes import Path
 from engine.places import OUTERMOST, Place, branches_of, entering, leaving
 
-MOST_MOVES = 20_000
+MOST_MOVES = 10_000
 """Moves that are looked at before an SOP is refused as too intricate. Hundreds of steps need some hundreds."""
 
 MOST_STEPS_TOLD = 15
@@ -170,23 +170,23 @@ class _Search:
             def onward(rest: Rest) -> Iterator[tuple[Rest, Course]]:
                 return ((move.to, move.course) for move in self.moves(place, rest))
 
-            self.reached[place, start] = self.shortest({start: Course()}, onward)
+            self.reached[place, start] = self.shortest(start, onward)
         return self.reached[place, start]
 
-    def shortest(self, starts: Mapping[S, Course], onward: Onward[S]) -> dict[S, Course]:
+    def shortest(self, start: S, onward: Onward[S]) -> dict[S, Course]:
         """The shortest course to everything that can be reached."""
         ways: dict[S, Course] = {}
         order = count()
-        waiting = [(course.length, next(order), start, course) for start, course in starts.items()]
+        waiting = [(0, next(order), start, Course(), Course())]
         while waiting:
-            _, _, here, course = heappop(waiting)
+            length, _, here, before, last = heappop(waiting)
             if here in ways:
                 continue
-            ways[here] = course
+            ways[here] = course = Course(length, (before, last))
             for there, more in onward(here):
                 self._look()
                 if there not in ways:
-                    heappush(waiting, (course.length + more.length, next(order), there, course.then(more)))
+                    heappush(waiting, (length + more.length, next(order), there, course, more))
         return ways
 
     def _look(self) -> None:
@@ -460,8 +460,8 @@ class _Watch:
     def _walk(self, entry: Entry, finished: bool) -> dict[tuple[Rest, bool], Course]:
         if (entry, finished) not in self.walked:
             place, start = entry
-            starts = {(start, finished): Course()}
-            self.walked[entry, finished] = self.search.shortest(starts, lambda here: self._onward(place, *here))
+            walked = self.search.shortest((start, finished), lambda here: self._onward(place, *here))
+            self.walked[entry, finished] = walked
         return self.walked[entry, finished]
 
     def _onward(self, place: Place, rest: Rest, finished: bool) -> Iterator[tuple[tuple[Rest, bool], Course]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from engine.compiler import ENDED, IDLE, JOINED, CompiledProcess
 from engine.definition import Node, NodeKind
@@ -20,17 +21,21 @@ Units = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What settling needs to know: the machine, the frozen units, and which units a return reopens."""
+    """What settling needs to know: the machine, the frozen units, which of them a return reopens, and the moment."""
 
     process: CompiledProcess
     units: Units
     reopened: frozenset[str] = field(default=frozenset())
+    at: datetime | None = None
 
     def settled(self, scope: Scope) -> Scope:
         """The scope with every token in it at rest on an activity, on a waiting node, or at an end."""
         scope = scope.model_copy(update={"children": tuple(self.settled(child) for child in scope.children)})
         moved = self._leave(scope) or self._join(scope) or self._reopen(scope) or self._open(scope)
-        return self.settled(moved) if moved else scope
+        if moved:
+            return self.settled(moved)
+        ends_now = scope.node == ENDED and scope.ended_at is None
+        return scope.model_copy(update={"ended_at": self.at}) if ends_now else scope
 
     def _leave(self, scope: Scope) -> Scope | None:
         for child in scope.children:
@@ -42,7 +47,9 @@ class Setting:
         ended = sum(child.node == ENDED for child in scope.children)
         if not scope.children or ended < scope.joins_at:
             return None
-        return scope.resting(self.process.fire(scope.node, JOINED))
+        joined = scope.resting(self.process.fire(scope.node, JOINED))
+        ends = [child.ended_at for child in scope.children if child.ended_at is not None]
+        return joined.model_copy(update={"ended_at": max(ends, default=None)}) if joined.node == ENDED else joined
 
     def _reopen(self, scope: Scope) -> Scope | None:
         """One branch (of the units named) begins again at a node in it; the others count as finished."""

@@ -166,6 +166,7 @@ class Scope(Value):
     """One token and the scopes it owns. `id` is the path from the root, one branch or unit a segment.
 
     While the token rests on a composite node, it owns a scope for each branch or unit, and `joins_at` of them must end.
+    `ended_at` is when its work really ended, which may be before that was recorded.
     """
 
     id: str
@@ -174,6 +175,7 @@ class Scope(Value):
     unit: str | None = None
     children: tuple[Scope, ...] = ()
     joins_at: int = 0
+    ended_at: AwareDatetime | None = None
 
     def find(self, scope_id: str) -> Scope | None:
         """The scope with this id, here or below."""
@@ -183,7 +185,7 @@ class Scope(Value):
 
     def resting(self, node: str) -> Scope:
         """The same scope with its token on another node. Moving a token withdraws the scopes it owned."""
-        return self.model_copy(update={"node": node, "children": (), "joins_at": 0})
+        return self.model_copy(update={"node": node, "children": (), "joins_at": 0, "ended_at": None})
 
     def moved(self, scope_id: str, node: str) -> Scope:
         """The same tree with one token moved."""

@@ -31,7 +31,8 @@ from app.main import create_app
 from app.serve import bound, url_of
 from app.settings import Settings
 from app.tables import agencies, holders, officials, positions, role_bindings, units
-from engine.definition import ProcessDefinition
+from engine.definition import NodeKind, ProcessDefinition
+from engine.places import Places
 from engine.reader import read_yaml
 
 Json = Any
@@ -129,7 +130,10 @@ class World:
         return [found.what for found in self.proof().findings if str(found.instance) == instance["id"]]
 
     def an_agency(self, definition: ProcessDefinition | None = None, **given: Any) -> Agency:
-        """An agency of its own with an SOP of its own (kalbar-lakip unless told), its people, and nothing started."""
+        """An agency of its own with an SOP of its own (kalbar-lakip unless told), its people, and nothing started.
+
+        `bidang` are the keys of its units of that kind.
+        """
         key = f"dinas-{next(_numbers)}"
         own = (definition or kalbar_lakip()).model_copy(update={"key": f"sop-{key}", "agency": key})
         return self.run(self._made(key, own, **given))
@@ -144,8 +148,13 @@ class World:
         while self.clients:
             self.clients.pop().close()
 
-    async def _made(self, key: str, definition: ProcessDefinition, timezone: str = "Asia/Jakarta") -> Agency:
-        """A position for each role, in a unit; two officials in the first, one in each other."""
+    async def _made(
+        self, key: str, definition: ProcessDefinition, timezone: str = "Asia/Jakarta", bidang: Iterable[str] = ()
+    ) -> Agency:
+        """A position for each role, in the secretariat, or one in every bidang for what each of them does itself.
+
+        Two officials hold the first role, one each other position.
+        """
         agency = Agency(self, key, new_id(), definition, {}, {})
         async with self.database.transaction() as connection:
 
@@ -156,19 +165,39 @@ class World:
 
             await add(agencies, id=agency.id, key=key, name=key.title(), timezone=timezone, created_at=now())
             unit = await add(units, agency_id=agency.id, key="sekretariat", kind="sekretariat", name="Sekretariat")
+            parts = {
+                one: await add(units, agency_id=agency.id, key=one, kind="bidang", name=f"Bidang {one}")
+                for one in bidang
+            }
+            own = _roles_of_units(definition) if parts else frozenset()
             for index, role in enumerate(definition.roles):
-                title = f"Jabatan {role.id}"
-                position = await add(positions, agency_id=agency.id, unit_id=unit, title=title)
-                await add(role_bindings, agency_id=agency.id, role=role.id, position_id=position)
-                for which in range(1 if index else 2):
-                    name = f"Pejabat {role.id} {which + 1}"
-                    official = await add(officials, agency_id=agency.id, name=name)
-                    whose = {"agency_id": agency.id, "position_id": position, "official_id": official}
-                    await add(holders, **whose, valid_from=LONG_AGO)
-                    agency.people.setdefault(role.id, []).append(official)
-                    agency.names[official] = name
+                for part, unit_id in parts.items() if role.id in own else [(None, unit)]:
+                    title = " ".join(filter(None, ("Jabatan", role.id, part)))
+                    position = await add(positions, agency_id=agency.id, unit_id=unit_id, title=title)
+                    await add(role_bindings, agency_id=agency.id, role=role.id, position_id=position)
+                    for which in range(1 if index or part else 2):
+                        name = " ".join(filter(None, ("Pejabat", role.id, part, str(which + 1))))
+                        official = await add(officials, agency_id=agency.id, name=name)
+                        whose = {"agency_id": agency.id, "position_id": position, "official_id": official}
+                        await add(holders, **whose, valid_from=LONG_AGO)
+                        agency.people.setdefault(role.id, []).append(official)
+                        agency.names[official] = name
+                        if part:
+                            agency.of_units[role.id, part] = official
             await publish(connection, definition, agency.id, client=None, now=now(), new_id=new_id)
         return agency
+
+
+def _roles_of_units(definition: ProcessDefinition) -> frozenset[str]:
+    """The roles that do something once for every unit."""
+    places = Places(definition)
+    inside = {node.id for node in definition.nodes if node.kind is NodeKind.EACH_UNIT}
+    done_by = (
+        activity.candidate_roles
+        for activity in definition.activities
+        if any(place.inside in inside for place in places.around(places.of[activity.id]))
+    )
+    return frozenset(role for roles in done_by for role in roles)
 
 
 async def asked(address: str, query: str, *values: Any) -> list[Any]:
@@ -195,7 +224,7 @@ def within(addresses: Addresses, database: str) -> Addresses:
 
 @dataclass
 class Agency:
-    """An agency with its SOP. `people` are its officials by role, `names` theirs."""
+    """An agency with its SOP. `people` are its officials by role, `of_units` by role and unit, `names` theirs."""
 
     world: World
     key: str
@@ -203,6 +232,7 @@ class Agency:
     definition: ProcessDefinition
     people: dict[str, list[UUID]]
     names: dict[UUID, str]
+    of_units: dict[tuple[str, str], UUID] = field(default_factory=dict)
 
     @cached_property
     def http(self) -> Client:
@@ -212,6 +242,10 @@ class Agency:
     def official(self, role: str | None = None) -> str:
         """Somebody who holds a role, the first of the sheet unless told."""
         return str(self.people[role or self.definition.roles[0].id][0])
+
+    def official_of(self, role: str, unit: str) -> str:
+        """Who holds a role in a unit."""
+        return str(self.of_units[role, unit])
 
     def officials(self) -> list[str]:
         return [str(one) for holding in self.people.values() for one in holding]
@@ -310,6 +344,20 @@ class Client(httpx.Client):
 
     def unclaim(self, task: Json, *, by: str, key: str | None = None) -> httpx.Response:
         return self.deed(f"/v1/tasks/{task['id']}/unclaim", None, by=by, key=key)
+
+    def undo(
+        self, task: Json, *, by: str | None = None, key: str | None = None, reason: str = "Salah tekan."
+    ) -> httpx.Response:
+        """Take a completion back, as who did it unless told."""
+        return self.deed(f"/v1/tasks/{task['id']}/undo", {"reason": reason}, by=by or task["performed_by"], key=key)
+
+    def deliver(self, task: Json, source: str, *, by: str, key: str | None = None, **given: Any) -> httpx.Response:
+        return self.deed(f"/v1/tasks/{task['id']}/deliveries", {"from": source} | given, by=by, key=key)
+
+    def answer(
+        self, instance: Json, party: str, *, by: str | None = None, key: str | None = None, **given: Any
+    ) -> httpx.Response:
+        return self.deed(f"/v1/instances/{instance['id']}/answers", {"party": party} | given, by=by, key=key)
 
     def interrupt(self, instance: Json, deed: str, reason: str = "Perlu", **given: Any) -> httpx.Response:
         return self.deed(f"/v1/instances/{instance['id']}/{deed}", {"reason": reason}, **given)

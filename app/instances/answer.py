@@ -21,6 +21,7 @@ async def answer(journal: Journal, ask: Ask, instance: UUID, asked: AnswerAsked)
             party=asked.party,
             outcome=asked.outcome,
             node=asked.node,
+            unit=asked.unit,
             reference=asked.reference,
             note=asked.note,
         )

@@ -94,11 +94,12 @@ class ReasonAsked(Asked):
 
 
 class AnswerAsked(Asked):
-    """A party's answer. `outcome` may be left out where there is one, `node` where one awaits it."""
+    """A party's answer. `outcome` may be left out where there is one; `node` and `unit` where one place awaits it."""
 
     party: ShortText
     outcome: ShortText | None = None
     node: ShortText | None = None
+    unit: ShortText | None = None
     reference: Text | None = None
     note: Text | None = None
 
@@ -151,10 +152,11 @@ class OpenTask(BaseModel):
 
 
 class AwaitedParty(BaseModel):
-    """A party whose answer the instance waits for, and the answers it may give."""
+    """A party whose answer the instance (or one unit in it) waits for, and the answers it may give."""
 
     node: str
     party: str
+    unit: str | None
     since: datetime
     outcomes: list[Route]
 
@@ -220,9 +222,11 @@ def _reference(around: Surroundings) -> ReferenceView | None:
 
 def _awaited(state: InstanceState, around: Surroundings) -> list[AwaitedParty]:
     return [
-        AwaitedParty(node=one.node, party=one.party, since=one.since, outcomes=list(node.routes))
+        AwaitedParty(
+            node=one.node, party=one.party, unit=scope.unit, since=one.since, outcomes=list(node.routes)
+        )
         for one in state.asked
-        if (node := around.process.node(one.node)) is not None
+        if (node := around.process.node(one.node)) and (scope := state.root.find(one.scope))
     ]
 
 

@@ -18,7 +18,7 @@ from app.instances.journal import surroundings
 from app.instances.queries import LIVE
 from app.instances.statements import INSTANCE, around_instance
 from app.paging import Listing, Page, paged, split
-from app.tables import agencies, audit_events, holders, instances, role_bindings, tasks
+from app.tables import agencies, audit_events, holders, instances, positions, role_bindings, tasks, units
 from app.tasks.schemas import TaskView
 from engine.errors import Mistake
 from engine.state import InstanceState, Returned, TaskState, TaskStatus
@@ -108,13 +108,20 @@ def _filtered(found: Select[Any], caller: Caller, listing: Tasks, now: datetime)
 
 
 def _may_do(official: UUID, now: datetime) -> Any:
-    """What waits on an official: claimed by them, or open to a role they hold."""
+    """What waits on an official: claimed by them, or open to a role they hold; in the task's own unit, where it has one."""
+    in_unit = (
+        exists()
+        .where(positions.c.id == role_bindings.c.position_id)
+        .where(units.c.id == positions.c.unit_id, units.c.key == tasks.c.unit)
+        .correlate(role_bindings, tasks)
+    )
     holds = exists().where(
         role_bindings.c.agency_id == tasks.c.agency_id,
         or_(role_bindings.c.definition_key.is_(None), role_bindings.c.definition_key == instances.c.definition_key),
         role_bindings.c.role == tasks.c.candidate_roles.any_(),
         holders.c.position_id == role_bindings.c.position_id,
         holders.c.official_id == official,
+        or_(tasks.c.unit.is_(None), in_unit),
         holders.c.valid_from <= now,
         or_(holders.c.valid_until.is_(None), holders.c.valid_until > now),
     )

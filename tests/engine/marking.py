@@ -1,7 +1,7 @@
 """The oracle: is an SOP sound? Found by searching whole markings, every branch and unit multiplied. Tests only.
 
-It shares nothing with the proof but the engine's own settling of tokens, and says of each kind of mistake whether there
-is one. A marking is the tree of scopes, and for each block in it whether it was last left by having finished.
+It shares nothing with the proof but the engine's own settling of tokens. A marking is the tree of scopes, and for each
+block in it whether it was last left by having finished.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations
 
 from engine.compiler import ENDED, IDLE, STARTED, CompiledProcess
-from engine.definition import Activity, Node, NodeKind, RouteKind
+from engine.definition import NodeKind, RouteKind
 from engine.scopes import Setting, Units
 from engine.state import ROOT, Scope
 
@@ -22,6 +22,7 @@ Finished = frozenset[tuple[str, str]]
 
 Marking = tuple[Scope, Finished]
 Step = tuple[str, str]
+Course = tuple[Step, ...]
 
 
 class TooMany(Exception):
@@ -32,9 +33,9 @@ class TooMany(Exception):
 class Verdict:
     """The shortest course to each kind of mistake; sound if there is none."""
 
-    stuck: tuple[Step, ...] | None
-    cut_off: tuple[Step, ...] | None
-    never_finished: tuple[Step, ...] | None
+    stuck: Course | None
+    cut_off: Course | None
+    never_finished: Course | None
     unreached: frozenset[str]
     markings: int
 
@@ -43,177 +44,159 @@ class Verdict:
         return (self.stuck, self.cut_off, self.never_finished) == (None, None, None) and not self.unreached
 
 
-def judged(process: CompiledProcess, units: Units) -> Verdict:
+def units_to_try(process: CompiledProcess, most: int = 3) -> Units:
+    """Enough units for n of m to leave one behind, and two to stand beside each other."""
+    blocks = [node for node in process.definition.nodes if node.units]
+    needed = {str(one.units): 0 for one in blocks}
+    for one in blocks:
+        needed[str(one.units)] = max(needed[str(one.units)], (one.at_least or 1) + 1)
+    return {kind: tuple(f"u{number + 1}" for number in range(min(most, many))) for kind, many in needed.items()}
+
+
+def judged(process: CompiledProcess, units: Units, most: int = MOST_MARKINGS) -> Verdict:
     """Look at every marking that a process can come to with these units. Raises TooMany."""
-    found = _Markings(process, units)
+    game = Game(process, units)
+    courses: dict[Marking, Course] = {(game.begun, frozenset()): ()}
+    wrong: dict[str, list[Course]] = {"cut_off": [], "never_finished": []}
+    waiting = list(courses)
+    for marking in waiting:
+        for turn in game.turns(marking[0]):
+            course = (*courses[marking], turn.step)
+            finished, mistakes = turn.told(marking[1])
+            for mistake in mistakes:
+                wrong[mistake].append(course)
+            after = (turn.after, finished)
+            if after not in courses:
+                courses[after] = course
+                waiting.append(after)
+        if len(courses) > most:
+            raise TooMany
+    # markings are found nearest first
+    stuck = (course for (root, _), course in courses.items() if game.is_stuck_somewhere(root))
     return Verdict(
-        stuck=found.stuck(),
-        cut_off=min(found.cut_off, key=len, default=None),
-        never_finished=min(found.never_finished, key=len, default=None),
-        unreached=frozenset(process.places.parts)
-        - {scope.node for root, _ in found.courses for scope in _scopes(root)},
-        markings=len(found.courses),
+        stuck=next(stuck, None),
+        cut_off=min(wrong["cut_off"], key=len, default=None),
+        never_finished=min(wrong["never_finished"], key=len, default=None),
+        unreached=frozenset(process.places.parts) - {one.node for root, _ in courses for one in scopes_of(root)},
+        markings=len(courses),
     )
 
 
-def units_to_try(process: CompiledProcess, most: int = 3) -> Units:
-    """Enough units for n of m to leave one behind, and two to stand beside each other."""
-    nodes = [node for node in process.definition.nodes if node.units]
-    return {
-        str(kind): tuple(
-            f"u{number}"
-            for number in range(1, 1 + min(most, max((one.at_least or 1) + 1 for one in nodes if one.units == kind)))
-        )
-        for kind in {one.units for one in nodes}
-    }
-
-
-def begun(process: CompiledProcess, units: Units) -> Scope:
-    """The scopes at the start."""
-    return Setting(process, units).settled(Scope(id=ROOT, node=process.fire(IDLE, STARTED)))
-
-
-def stuck_somewhere(process: CompiledProcess, units: Units, root: Scope) -> bool:
-    """Whether some scope of a marking can neither end nor be left."""
-    ways = _Ways(process, units)
-    return any(ways.is_stuck(scope) for scope in _scopes(root))
-
-
-class _Markings:
-    def __init__(self, process: CompiledProcess, units: Units) -> None:
-        self.process, self.units = process, units
-        self.cut_off: list[tuple[Step, ...]] = []
-        self.never_finished: list[tuple[Step, ...]] = []
-        self.courses: dict[Marking, tuple[Step, ...]] = {(begun(process, units), frozenset()): ()}
-        waiting = list(self.courses)
-        for marking in waiting:
-            for step, told, after in self._onward(*marking):
-                course = (*self.courses[marking], step)
-                if told.cut_off:
-                    self.cut_off.append(course)
-                if told.never_finished:
-                    self.never_finished.append(course)
-                if after not in self.courses:
-                    self.courses[after] = course
-                    waiting.append(after)
-            if len(self.courses) > MOST_MARKINGS:
-                raise TooMany
-
-    def stuck(self) -> tuple[Step, ...] | None:
-        """The shortest course to a marking in which a scope is stuck; those found first are nearest."""
-        ways = _Ways(self.process, self.units)
-        stuck = (course for (root, _), course in self.courses.items() if any(map(ways.is_stuck, _scopes(root))))
-        return next(stuck, None)
-
-    def _onward(self, root: Scope, finished: Finished) -> Iterator[tuple[Step, Told, Marking]]:
-        for step, is_forward, reopened, moved in moves(self.process, self.units, root):
-            told = Told(is_forward, set(finished))
-            after = Watching(self.process, self.units, reopened, told).settled(moved)
-            yield step, told, (after, frozenset(told.finished))
-
-
-class _Ways:
-    """From which scopes there is a way on."""
-
-    def __init__(self, process: CompiledProcess, units: Units) -> None:
-        self.process, self.units = process, units
-        self.ways: dict[Scope, bool] = {}
-
-    def is_stuck(self, scope: Scope) -> bool:
-        """Whether a scope can neither end nor be left, by moves of its own alone."""
-        if scope not in self.ways:
-            seen = {scope}
-            waiting = [scope]
-            sources: dict[Scope, list[Scope]] = {}
-            while waiting:
-                here = waiting.pop()
-                for _, _, reopened, moved in moves(self.process, self.units, here):
-                    after = Setting(self.process, self.units, reopened).settled(moved)
-                    sources.setdefault(after, []).append(here)
-                    if after not in seen and after not in self.ways:
-                        seen.add(after)
-                        waiting.append(after)
-            able = [one for one in {*seen, *sources} if one.node.startswith(">") or self.ways.get(one)]
-            reached = set(able)
-            for here in able:
-                for before in sources.get(here, ()):
-                    if before not in reached:
-                        reached.add(before)
-                        able.append(before)
-            self.ways |= {one: one in reached for one in seen}
-        return not self.ways[scope]
-
-
-def _scopes(scope: Scope) -> Iterator[Scope]:
+def scopes_of(scope: Scope) -> Iterator[Scope]:
     yield scope
     for child in scope.children:
-        yield from _scopes(child)
-
-
-def moves(process: CompiledProcess, units: Units, root: Scope) -> Iterator[tuple[Step, bool, frozenset[str], Scope]]:
-    """Everything anybody may choose: the step, whether it leads forward, units it reopens, and the tree unsettled."""
-    for leaf in root.leaves():
-        if leaf.node.startswith(">"):
-            continue
-        part: Activity | Node = process.places.parts[leaf.node]
-        for route in part.routes:
-            rest = process.fire(leaf.node, route.outcome)
-            for reopened in _choices(process, units, rest):
-                moved = root.moved(leaf.id, rest)
-                yield (leaf.node, route.outcome), route.kind is RouteKind.FORWARD, reopened, moved
-
-
-def _choices(process: CompiledProcess, units: Units, rest: str) -> Iterator[frozenset[str]]:
-    found = process.reopens(rest)
-    node = process.node(str(found[0].inside)) if found else None
-    there = units.get(str(node.units), ()) if node and node.kind is NodeKind.EACH_UNIT else ()
-    if not there:
-        yield frozenset()
-    for some in chain.from_iterable(combinations(there, size) for size in range(1, len(there) + 1)):
-        yield frozenset(some)
-
-
-@dataclass
-class Told:
-    """What the settling of one move did."""
-
-    is_forward: bool
-    finished: set[tuple[str, str]]
-    cut_off: bool = False
-    never_finished: bool = False
+        yield from scopes_of(child)
 
 
 @dataclass(frozen=True)
-class Watching(Setting):
-    """Settles as the engine does, and takes notes."""
+class Turn:
+    """One thing somebody may do, and what followed in the blocks, in order."""
 
-    told: Told = field(default_factory=lambda: Told(False, set()))
+    step: Step
+    is_forward: bool
+    happened: tuple[tuple[str, str, str, bool], ...]
+    after: Scope
+
+    def told(self, finished: Finished) -> tuple[Finished, set[str]]:
+        """Which blocks had finished afterwards, and what went wrong."""
+        now, mistakes, forward = set(finished), set(), self.is_forward
+        for what, scope, node, work_beside in self.happened:
+            if what == "joined":
+                now.add((scope, node))
+                forward = True  # where a finished block leads, it leads forward
+            elif what == "left":
+                now.discard((scope, node))
+                mistakes |= {"cut_off"} if forward and work_beside else set()
+            elif what == "entered":
+                mistakes |= {"never_finished"} if (scope, node) not in now else set()
+            else:
+                now -= {one for one in now if one[0].startswith(f"{scope}/{node}:")}
+        return frozenset(now), mistakes
+
+
+class Game:
+    """Everything anybody may choose in one process, worked out once for each tree of scopes."""
+
+    def __init__(self, process: CompiledProcess, units: Units) -> None:
+        self.process, self.units = process, units
+        self.begun = Setting(process, units).settled(Scope(id=ROOT, node=process.fire(IDLE, STARTED)))
+        self._turns: dict[Scope, tuple[Turn, ...]] = {}
+        self._goes_on: dict[Scope, bool] = {}
+
+    def turns(self, root: Scope) -> tuple[Turn, ...]:
+        if root not in self._turns:
+            self._turns[root] = tuple(self._all_turns(root))
+        return self._turns[root]
+
+    def _all_turns(self, root: Scope) -> Iterator[Turn]:
+        for leaf in root.leaves():
+            part = self.process.places.parts.get(leaf.node)
+            for route in part.routes if part else ():
+                rest = self.process.fire(leaf.node, route.outcome)
+                for reopened in self._choices(rest):
+                    notes = Notes(self.process, self.units, reopened)
+                    after = notes.settled(root.moved(leaf.id, rest))
+                    step, is_forward = (leaf.node, route.outcome), route.kind is RouteKind.FORWARD
+                    yield Turn(step, is_forward, tuple(notes.taken), after)
+
+    def _choices(self, rest: str) -> Iterator[frozenset[str]]:
+        """The units somebody may name who sends work back into an each-unit node."""
+        found = self.process.reopens(rest)
+        node = self.process.node(str(found[0].inside)) if found else None
+        there = self.units.get(str(node.units), ()) if node and node.kind is NodeKind.EACH_UNIT else ()
+        some = chain.from_iterable(combinations(there, size) for size in range(1, len(there) + 1))
+        yield from map(frozenset, some if there else [()])
+
+    def is_stuck_somewhere(self, root: Scope) -> bool:
+        """Whether a scope of this tree can neither end nor be left by moves of its own."""
+        return not all(map(self._can_go_on, scopes_of(root)))
+
+    def _can_go_on(self, scope: Scope) -> bool:
+        if scope not in self._goes_on:
+            seen, sources = {scope: None}, dict[Scope, list[Scope]]()
+            for here in (waiting := [scope]):
+                for turn in self.turns(here):
+                    sources.setdefault(turn.after, []).append(here)
+                    if turn.after not in seen:
+                        seen[turn.after] = None
+                        waiting.append(turn.after)
+            able = {one: None for one in seen if one.node.startswith(">")}
+            for here in (waiting := list(able)):
+                for before in sources.get(here, ()):
+                    if before not in able:
+                        able[before] = None
+                        waiting.append(before)
+            self._goes_on |= {one: one in able for one in seen}
+        return self._goes_on[scope]
+
+
+@dataclass(frozen=True)
+class Notes(Setting):
+    """Settles as the engine does, and notes what happens to blocks."""
+
+    taken: list[tuple[str, str, str, bool]] = field(default_factory=list)
 
     def _leave(self, scope: Scope) -> Scope | None:
         moved = super()._leave(scope)
         if moved is not None:
-            beside = [child for child in scope.children if not child.node.startswith(">out:")]
-            self.told.cut_off |= self.told.is_forward and any(child.node != ENDED for child in beside)
-            self.told.finished.discard((scope.id, scope.node))
+            beside = any(child.node != ENDED and not child.node.startswith(">out:") for child in scope.children)
+            self.taken.append(("left", scope.id, scope.node, beside))
         return moved
 
     def _join(self, scope: Scope) -> Scope | None:
         moved = super()._join(scope)
         if moved is not None:
-            self.told.finished.add((scope.id, scope.node))
-            # whoever finishes a block goes on forward, however its last step is called
-            self.told.is_forward = True
+            self.taken.append(("joined", scope.id, scope.node, False))
         return moved
 
     def _reopen(self, scope: Scope) -> Scope | None:
         moved = super()._reopen(scope)
         if moved is not None:
-            self.told.never_finished |= (scope.id, moved.node) not in self.told.finished
+            self.taken.append(("entered", scope.id, moved.node, False))
         return moved
 
     def _open(self, scope: Scope) -> Scope | None:
         moved = super()._open(scope)
         if moved is not None:
-            within = f"{scope.id}/{scope.node}:"
-            self.told.finished -= {one for one in self.told.finished if one[0].startswith(within)}
+            self.taken.append(("opened", scope.id, scope.node, False))
         return moved

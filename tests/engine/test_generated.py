@@ -1,4 +1,4 @@
-"""Whatever is drawn and whatever is done: the proof is right, nothing contradicts the trail, and the end stays in reach.
+"""Whatever is drawn and done: the proof is right, nothing contradicts the trail, and the end stays in reach.
 
 The number of examples is that of the Hypothesis profile: few in `make test`, ten thousand in `make soak`.
 """
@@ -17,11 +17,14 @@ from engine.definition import NodeKind, ProcessDefinition, RouteKind
 from engine.errors import Refused, UnitsRequired
 from engine.evolve import is_attended, replay
 from engine.places import OUTERMOST
-from engine.scopes import Setting, Units
+from engine.scopes import Units
 from engine.state import InstanceStatus, TaskState, TaskStatus
 from tests.engine.generated import UNITS, broken_definitions, described, sound_definitions
-from tests.engine.marking import TooMany, Verdict, begun, judged, moves, stuck_somewhere, units_to_try
+from tests.engine.marking import Game, TooMany, Verdict, judged, units_to_try
 from tests.factories import Run, a_performer, a_start, an_office, an_output
+
+MOST_MARKINGS = 500 if settings().max_examples < 1_000 else 5_000
+"""What has more is passed over: a few in a hundred, which would take most of the time."""
 
 THOROUGH = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
@@ -62,20 +65,20 @@ def test_a_counter_example_can_be_walked_and_shows_what_it_says(definition: Proc
     assume(not checks.findings(definition))
     assume(not any(node.units for node in definition.nodes))  # its steps name no unit
     process = CompiledProcess(definition, 1)
-    for finding, course in zip(*_told(process), strict=True):
+    proved, game = proof.prove(process), Game(process, {})
+    for finding, course in zip(proved.findings, proved.counter_examples, strict=True):
         note(f"{finding.message_en} {course}")
-        root = begun(process, {})
+        root = game.begun
         for wanted in course:
-            choices = {step: moved for step, _, _, moved in moves(process, {}, root)}
-            root = Setting(process, {}).settled(choices[wanted])
+            root = {turn.step: turn.after for turn in game.turns(root)}[wanted]
         if "no way left" in finding.message_en:
             event("stuck")
-            assert stuck_somewhere(process, {}, root)
+            assert game.is_stuck_somewhere(root)
 
 
 def _verdict(process: CompiledProcess) -> Verdict:
     try:
-        return judged(process, units_to_try(process))
+        return judged(process, units_to_try(process), MOST_MARKINGS)
     except TooMany:
         event("too many markings")
         assume(False)
@@ -85,11 +88,6 @@ def _verdict(process: CompiledProcess) -> Verdict:
 def _unreached(proved: proof.Proof) -> set[str]:
     told = zip(proved.findings, proved.counter_examples, strict=True)
     return {finding.message_en.split('"')[1] for finding, course in told if "never reached" in finding.message_en}
-
-
-def _told(process: CompiledProcess) -> tuple[tuple[checks.Finding, ...], tuple[tuple[proof.Step, ...], ...]]:
-    proved = proof.prove(process)
-    return proved.findings, proved.counter_examples
 
 
 # Running it
@@ -125,12 +123,10 @@ def test_whatever_is_done_can_be_replayed_and_leads_to_the_end(
 
 def _started(definition: ProcessDefinition, data: st.DataObject) -> Run:
     process = CompiledProcess(definition, 1)
-    start = a_start(units=_units(definition, data), period=None)
+    start = a_start(units=_units(definition, data))
     middle = [one.id for one in definition.activities if process.places.of[one.id] == OUTERMOST]
     if middle and data.draw(st.integers(1, 5)) == 1:
-        start = a_start(
-            units=start.units, period=None, start_at=StartAt(activity=data.draw(st.sampled_from(middle)), reason="Ya")
-        )
+        start = a_start(units=start.units, start_at=StartAt(activity=data.draw(st.sampled_from(middle)), reason="Ya"))
     return Run(process, start)
 
 
@@ -143,7 +139,7 @@ def _units(definition: ProcessDefinition, data: st.DataObject) -> Units:
 def _examine(run: Run) -> None:
     replayed = replay(run.process, run.events)
     assert replayed.state == run.state
-    assert {task.id: task for task in replayed.tasks} == run.tasks
+    assert {task.id: task for task in replayed.touched} == run.tasks
     assert is_attended(run.process, run.state)
     rounds = [(task.activity, task.unit, task.round) for task in run.tasks.values()]
     assert len(rounds) == len(set(rounds))

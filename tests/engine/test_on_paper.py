@@ -60,6 +60,46 @@ class TestWhenItWasDone:
         run.complete(performed_at=NOW + HOUR, reason="Menyusul")
         assert {task.opened_at for task in run.state.tasks} == {NOW + HOUR}
 
+    @pytest.mark.parametrize(("done_at", "opened_at"), [(1, 3), (2, 3), (4, 4)])
+    def test_what_a_block_joins_into_waits_for_the_last_branch(self, done_at, opened_at):
+        run = Retold(
+            a_process(
+                an_activity("kiri", output="Draf kiri"),
+                an_activity("kanan"),
+                an_activity("tengah"),
+                an_activity("akhir"),
+                nodes=(
+                    a_block("luar", to="akhir", x=("dalam",), y=("tengah",)),
+                    a_block("dalam", l=("kiri",), r=("kanan",)),
+                ),
+            )
+        )
+        run.now = NOW + 2 * HOUR
+        run.finish("kiri")
+        run.now = NOW + 4 * HOUR
+        run.finish("tengah", performed_at=NOW + 2 * HOUR, reason="Menyusul")
+        left = run.finish("kanan", performed_at=NOW + done_at * HOUR, reason="Menyusul")
+        assert run.task.opened_at == NOW + opened_at * HOUR
+        assert run.state.materials[0].at <= run.task.opened_at
+        run.undo(left)
+        run.finish("kanan")
+        assert run.task.opened_at == run.now
+
+    def test_leaving_a_block_waits_for_no_branch(self):
+        run = Retold(
+            a_process(
+                an_activity("satu", forward("blok")),
+                an_activity("kiri", forward(None, "approved"), back("satu")),
+                an_activity("kanan"),
+                nodes=(a_block(l=("kiri",), r=("kanan",)),),
+            )
+        )
+        run.complete()
+        opened = run.at("kiri").opened_at
+        run.finish("kanan")
+        run.finish("kiri", "returned", performed_at=opened)
+        assert run.task.opened_at == opened
+
     def test_without_it_what_opens_has_no_time_of_its_own(self, run):
         opened = run.complete().events[2]
         assert (opened.opened_at, run.task.opened_at) == (None, run.now)

@@ -31,6 +31,7 @@ from tests.factories import (
     a_start,
     a_wait,
     an_activity,
+    an_office,
     an_output,
     back,
     each_unit,
@@ -216,9 +217,12 @@ def _the_right_thing(run: Run, choice: int) -> None:
 
 
 def _complete_rightly(run: Run, task: TaskState, route: Route) -> UUID:
-    holders = [a_performer(*ROLES, name=f"{role} {which}") for role in ROLES for which in "xy"]
-    holder = next((one for one in holders if one.official == task.assignee), run.candidate(task))
-    given = {"by": holder, "reason": "Ulangi" if route.kind is RouteKind.RETURN or task.undelivered else None}
+    offices = tuple(an_office(role, unit=task.unit) for role in run.process.activity(task.activity).candidate_roles)
+    holder = Performer(official=task.assignee, name="Pemegang", offices=offices)
+    given = {
+        "by": holder if task.assignee else run.candidate(task),
+        "reason": "Ulangi" if route.kind is RouteKind.RETURN or task.undelivered else None,
+    }
     try:
         return run.finish(task.activity, route.outcome, task.unit, **given)
     except UnitsRequired:

@@ -317,6 +317,21 @@ class TestAroundABlock:
         with pytest.raises(NotUndoable):
             block.undo(again)
 
+    @pytest.mark.parametrize("other", ["c1", "c2", "ended"])
+    def test_the_first_activity_of_a_block_may_send_all_of_it_back_and_take_that_back(self, other):
+        process = a_process(
+            an_activity("b", forward(None, "approved"), back("dalam", "ulang"), back("luar", "semua")),
+            an_activity("c1", forward("c2")),
+            an_activity("c2"),
+            nodes=(a_block("luar", x=("dalam",)), a_block("dalam", l=("b",), r=("c1", "c2"))),
+        )
+        run = Retold(process)
+        for activity in {"c1": (), "c2": ("c1",), "ended": ("c1", "c2")}[other]:
+            run.finish(activity)
+        assert restored(run, "b", "ulang")
+        assert restored(run, "b", "semua")
+        assert [one.removesuffix(" #2") for one in run.open] == ["b", *{"ended": ()}.get(other, (other,))]
+
     def join(self, run: Retold) -> UUID:
         run.answer()
         run.finish("b1")
@@ -458,6 +473,14 @@ class TestWhatTheTrailCannotTell:
     def test_what_was_opened_by_mistake_is_withdrawn_first(self, undone):
         with pytest.raises(TrailContradiction, match="before what it opened was withdrawn"):
             replay(undone.process, [*undone.events[:-2], undone.events[-1]])
+
+    def test_what_comes_back_was_withdrawn_before(self, block):
+        block.finish("b1")
+        block.undo(block.finish("b2", "ditolak"))
+        block.finish("c1", reason="Mendesak")
+        gone = next(at for at, event in enumerate(block.events) if event.type == "step.withdrawn")
+        with pytest.raises(TrailContradiction, match="had never gone"):
+            replay(block.process, [*block.events[:gone], *block.events[gone + 1 :]])
 
     def test_a_withdrawal_alone_is_no_undo(self, undone):
         with pytest.raises(TrailContradiction):
