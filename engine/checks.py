@@ -565,31 +565,25 @@ def unreached(path: Path, part: Activity | Node, first: str) -> Finding:
 class _Graph:
     """Where routes lead, as a graph of ids; a block leads to its branches, and what ends in it to where it leads.
 
-    A misspelt target is read as the activity that was probably meant; one that resembles none may mean any.
+    A misspelt name is read as the part that was probably meant; one that resembles none may mean any.
     So a typing error is reported once, where it stands, and not again as everything behind it.
     """
 
     def __init__(self, definition: ProcessDefinition) -> None:
         suggest = _Suggestions(_names_of_parts(definition))
+        meant = {name: name if name in suggest.known else suggest(name) for name in _all_named(definition)}
         self._home: dict[str, str] = {}
         for _, node, member in _memberships(definition):
-            self._home.setdefault(member, node.id)
+            self._home.setdefault(meant[member] or member, node.id)
         self.targets: dict[str | None, set[str | None]] = {}
         for _, part, route in _ways(definition):
-            self.targets.setdefault(part, set()).update(self._named(part, route, suggest))
+            named = {self._home.get(part)} if route.to is None else {meant[route.to] or _ANYWHERE}
+            self.targets.setdefault(part, set()).update(named | ({None} if _ANYWHERE in named else set()))
         for node in definition.nodes:
-            firsts = [members[0] for _, members in branches_of(node) if members]
+            firsts = {meant[members[0]] or _ANYWHERE for _, members in branches_of(node) if members}
             self.targets.setdefault(node.id, set()).update(firsts)
             if not self.targets[node.id]:
                 self.targets[node.id] = {None, _ANYWHERE}
-
-    def _named(self, part: str, route: Route, suggest: _Suggestions) -> Iterable[str | None]:
-        if route.to is None:
-            return (self._home.get(part),)
-        if route.to in suggest.known:
-            return (route.to,)
-        meant = suggest(route.to)
-        return (meant,) if meant else (None, _ANYWHERE)
 
     def outermost(self, part: str) -> str:
         """The part itself, or the outermost node it stands in."""
@@ -607,6 +601,12 @@ class _Graph:
             for target in targets:
                 sources.setdefault(target, set()).add(activity)
         return _spread([None], sources)
+
+
+def _all_named(definition: ProcessDefinition) -> Iterator[str]:
+    """Every name of a target or member, as often as it is written."""
+    yield from (route.to for _, _, route in _ways(definition) if route.to is not None)
+    yield from (member for _, _, member in _memberships(definition))
 
 
 _ANYWHERE = ">anywhere"

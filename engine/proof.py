@@ -16,7 +16,7 @@ That a token is alone in its place needs no search: a block opens one scope for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
@@ -184,12 +184,12 @@ class _Search:
                 continue
             ways[here] = course = Course(length, (before, last))
             for there, more in onward(here):
-                self._look()
+                self.look()
                 if there not in ways:
                     heappush(waiting, (length + more.length, next(order), there, course, more))
         return ways
 
-    def _look(self) -> None:
+    def look(self) -> None:
         self.looked_at += 1
         if self.looked_at > MOST_MOVES:
             raise _TooIntricate
@@ -218,7 +218,7 @@ class _Search:
                 if inner.node.startswith(">out:") and (inner not in leavers or course.length < leavers[inner].length):
                     leavers[inner] = course
         for inner, course in leavers.items():
-            self._look()
+            self.look()
             trigger = leaving(inner.node.removeprefix(">out:"))
             yield Move(trigger, self._rest(self.fire(block.id, trigger), inner.since), course)
 
@@ -305,7 +305,7 @@ def _unreached(search: _Search) -> Iterator[Found]:
 
 
 def _stuck(search: _Search) -> Iterator[Found]:
-    """Rests from which a place is neither ended nor left; what follows from one of them is not told again."""
+    """The circles in which work goes round for ever; not again all that leads into them."""
     trapped: set[Entry] = set()
     for place in dict.fromkeys(place for place, _ in reversed(search.outward_in())):
         entries = [entry for entry in search.reached if entry[0] == place]
@@ -316,13 +316,10 @@ def _stuck(search: _Search) -> Iterator[Found]:
 
 def _without_exit(search: _Search, place: Place, entries: list[Entry], trapped: set[Entry]) -> set[Rest]:
     rests = {rest for entry in entries for rest in search.reached[entry]}
-    sources: dict[Rest, list[Rest]] = {}
-    for rest in rests:
-        for move in search.moves(place, rest):
-            sources.setdefault(move.to, []).append(rest)
+    sources = _turned({rest: [move.to for move in search.moves(place, rest)] for rest in rests})
     leaves = {rest for rest in rests if rest.node.startswith(">")}
     excused = {rest for rest in rests if _is_trapped_within(search, rest, trapped)}
-    return rests - _spread(leaves | excused, lambda rest: sources.get(rest, ()))
+    return rests - _spread(search, leaves | excused, sources)
 
 
 def _is_trapped_within(search: _Search, rest: Rest, trapped: set[Entry]) -> bool:
@@ -336,29 +333,51 @@ def _traps(search: _Search, place: Place, entries: list[Entry], stuck: set[Rest]
     for entry in entries:
         for rest in stuck & search.reached[entry].keys():
             _keep_shorter(courses, rest, search.arrivals[entry].then(search.reached[entry][rest]))
-    told: set[Rest] = set()
-    for rest in sorted(courses, key=lambda rest: (courses[rest].length, rest)):
-        if rest not in told:
-            onwards = _spread([rest], lambda here: (move.to for move in search.moves(place, here)))
-            told |= onwards
-            yield _trap(search, place, rest, onwards, courses[rest]), courses[rest]
+    onward = {rest: [move.to for move in search.moves(place, rest)] for rest in stuck}
+    farthest_first = sorted(stuck, key=lambda rest: (-courses[rest].length, rest))
+    for circle in _last_circles(search, onward, farthest_first):
+        rest = min(circle, key=lambda rest: (courses[rest].length, rest))
+        yield _trap(search, place, rest, circle, courses[rest]), courses[rest]
 
 
-def _spread(starts: Iterable[Rest], onward: Callable[[Rest], Iterable[Rest]]) -> set[Rest]:
+def _last_circles(
+    search: _Search, onward: Mapping[Rest, Iterable[Rest]], farthest_first: Iterable[Rest]
+) -> Iterator[set[Rest]]:
+    """The circles that nothing leads out of: whatever is reached from a rest in one leads back to it."""
+    sources = _turned(onward)
+    passed: set[Rest] = set()
+    for rest in farthest_first:
+        if rest not in passed:
+            reached, leading = _spread(search, [rest], onward), _spread(search, [rest], sources)
+            passed |= leading
+            if reached <= leading:
+                yield reached
+
+
+def _turned(onward: Mapping[Rest, Iterable[Rest]]) -> dict[Rest, list[Rest]]:
+    sources: dict[Rest, list[Rest]] = {}
+    for here, targets in onward.items():
+        for there in targets:
+            sources.setdefault(there, []).append(here)
+    return sources
+
+
+def _spread(search: _Search, starts: Iterable[Rest], onward: Mapping[Rest, Iterable[Rest]]) -> set[Rest]:
     reached = set(starts)
     waiting = list(reached)
     while waiting:
-        for there in onward(waiting.pop()):
+        search.look()
+        for there in onward.get(waiting.pop(), ()):
             if there not in reached:
                 reached.add(there)
                 waiting.append(there)
     return reached
 
 
-def _trap(search: _Search, place: Place, rest: Rest, onwards: set[Rest], course: Course) -> Finding:
+def _trap(search: _Search, place: Place, rest: Rest, circle: set[Rest], course: Course) -> Finding:
     words = _Words(search.process.definition)
     after_id, after_en = words.after(course)
-    round_and_round = words.listed(one.node for one in onwards)
+    round_and_round = words.listed(one.node for one in circle)
     end_id, end_en = "akhir SOP", "the end"
     if place.inside is not None:
         end_id, end_en = f'akhir cabangnya di "{place.inside}"', f'the end of its branch in "{place.inside}"'

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from app import embedded
 from app.embedded import Addresses
@@ -21,6 +22,10 @@ from tests.world import Agency, Faults, World, asked, served, within
 
 HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Nothing here outlives the tests."""
+
+
+settings.register_profile("soak", max_examples=10_000, deadline=None)
+"""For `--hypothesis-profile=soak`: tests that leave the number of examples to the profile run for long."""
 
 
 @pytest.fixture(scope="session")

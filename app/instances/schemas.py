@@ -222,9 +222,7 @@ def _reference(around: Surroundings) -> ReferenceView | None:
 
 def _awaited(state: InstanceState, around: Surroundings) -> list[AwaitedParty]:
     return [
-        AwaitedParty(
-            node=one.node, party=one.party, unit=scope.unit, since=one.since, outcomes=list(node.routes)
-        )
+        AwaitedParty(node=one.node, party=one.party, unit=scope.unit, since=one.since, outcomes=list(node.routes))
         for one in state.asked
         if (node := around.process.node(one.node)) and (scope := state.root.find(one.scope))
     ]

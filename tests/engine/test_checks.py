@@ -6,20 +6,37 @@ from typing import Any
 
 import pytest
 
-from engine.checks import RESERVED, Finding, findings
+from engine.checks import DEEPEST, RESERVED, Finding, findings
 from engine.definition import (
     Activity,
     ActivityKind,
+    Branch,
     Cycle,
     Identity,
+    Node,
+    NodeKind,
     Party,
     ProcessDefinition,
     Role,
+    Route,
+    Source,
+    SubStep,
+    SubStepKind,
     TimeLimit,
     TimeUnit,
 )
 from engine.mistakes import Path
-from tests.factories import a_definition, an_activity, back, forward
+from tests.factories import (
+    a_block,
+    a_definition,
+    a_wait,
+    an_activity,
+    back,
+    each_unit,
+    forward,
+    from_party,
+    from_units,
+)
 
 
 def two(first: Activity | None = None, second: Activity | None = None, **given: object) -> ProcessDefinition:
@@ -166,16 +183,244 @@ def test_finds_a_return_to_the_end_or_to_itself(target: str | None) -> None:
     assert the_only(two(second=second)).path == ("activities", 1, "routes", 1, "to")
 
 
-def test_finds_an_activity_that_is_never_reached() -> None:
-    definition = two(an_activity("susun", forward(None)))
-
-    assert the_only(definition).path == ("activities", 1, "id")
+TWICE = (Cycle.YEARLY, Cycle.YEARLY)
+"""Some other mistake; without one, what is never reached or never ends is left to the proof, which knows more."""
 
 
-def test_finds_activities_from_which_the_end_is_never_reached() -> None:
-    definition = two(second=an_activity("kirim", forward("susun"), number=2))
+def test_finds_an_activity_that_is_never_reached_beside_other_mistakes() -> None:
+    definition = two(an_activity("susun", forward(None)), cycle=TWICE)
 
-    assert paths(definition) == {("activities", 0, "routes"), ("activities", 1, "routes")}
+    assert paths(definition) == {("cycle", 1), ("activities", 1, "id")}
+
+
+def test_finds_activities_from_which_the_end_is_never_reached_beside_other_mistakes() -> None:
+    definition = two(second=an_activity("kirim", forward("susun"), number=2), cycle=TWICE)
+
+    assert paths(definition) == {("cycle", 1), ("activities", 0, "routes"), ("activities", 1, "routes")}
+
+
+def test_leaves_to_the_proof_what_only_a_proof_can_tell() -> None:
+    assert findings(two(an_activity("susun", forward(None)))) == ()
+
+
+# Blocks, units and waiting
+
+
+def five(*nodes: Node, b: tuple[Route, ...] = (), d: tuple[Route, ...] = (), **given: object) -> ProcessDefinition:
+    """Five rows, a to e, of which b, c and d stand in a block unless told otherwise."""
+    return a_definition(
+        an_activity("a", forward("blok"), number=1),
+        an_activity("b", *(b or (forward(None),)), number=2),
+        an_activity("c", number=3),
+        an_activity("d", *(d or (forward(None),)), number=4),
+        an_activity("e", number=5),
+        nodes=nodes or (a_block(to="e", kiri=("b", "c"), kanan=("d",)),),
+        **given,
+    )
+
+
+def test_a_consistent_block_has_no_findings() -> None:
+    assert findings(five(b=(forward("c"),))) == ()
+
+
+def test_a_consistent_wait_and_consistent_units_have_no_findings() -> None:
+    definition = a_definition(
+        an_activity("a", forward("tunggu"), sends_to=("bappeda",), awaits=(from_units(), from_party("bappeda"))),
+        an_activity("b", number=2),
+        nodes=(a_wait(forward("per_bidang")), each_unit("b", at_least=2)),
+    )
+    assert findings(definition) == ()
+
+
+def test_finds_a_node_id_that_an_activity_has_and_a_branch_id_that_comes_twice() -> None:
+    branches = (Branch(id="kiri", members=("b", "c")), Branch(id="kiri", members=("d",)))
+    block = a_block(to="e").model_copy(update={"branches": branches})
+
+    assert ("nodes", 0, "branches", 1, "id") in paths(five(block))
+    assert ("nodes", 1, "id") in paths(five(a_block(to="e", kiri=("b", "c"), kanan=("d",)), a_wait(id="a")))
+
+
+@pytest.mark.parametrize(
+    ("node", "field"),
+    [
+        (Node(id="n", kind=NodeKind.PARALLEL), "branches"),
+        (Node(id="n", kind=NodeKind.EACH_UNIT, members=("b",)), "units"),
+        (Node(id="n", kind=NodeKind.EACH_UNIT, units="bidang"), "members"),
+        (Node(id="n", kind=NodeKind.WAIT, routes=(forward("e"),)), "party"),
+        (Node(id="n", kind=NodeKind.WAIT, party="bappeda"), "routes"),
+        (a_block("n", kiri=("b",)), "branches"),
+        (a_block("n", kiri=("b",), kanan=("c",)).model_copy(update={"units": "bidang"}), "units"),
+        (a_block("n", kiri=("b",), kanan=("c",)).model_copy(update={"members": ("d",)}), "members"),
+        (a_block("n", kiri=("b",), kanan=("c",)).model_copy(update={"party": "bappeda"}), "party"),
+        (a_block("n", kiri=("b",), kanan=("c",)).model_copy(update={"routes": (forward("e"),)}), "routes"),
+        (a_block("n", kiri=("b",), kanan=("c",)).model_copy(update={"or_once": True}), "or_once"),
+        (a_block("n", kiri=("b",), kanan=("c",), at_least=3), "at_least"),
+        (each_unit("b", id="n", branches=(Branch(id="kiri", members=("c",)),)), "branches"),
+        (each_unit("b", id="n", party="bappeda"), "party"),
+        (each_unit("b", id="n", at_least=2, or_once=True), "or_once"),
+        (a_wait(id="n").model_copy(update={"to": "e"}), "to"),
+        (a_wait(id="n").model_copy(update={"at_least": 1}), "at_least"),
+        (a_wait(id="n").model_copy(update={"members": ("b",)}), "members"),
+    ],
+)
+def test_finds_a_node_without_the_fields_of_its_kind_or_with_those_of_another(node: Node, field: str) -> None:
+    parties = (Party(id="bappeda", name="Bappeda"),)
+
+    assert ("nodes", 0, field) in paths(five(node, parties=parties))
+
+
+def test_finds_a_member_that_does_not_exist_and_says_which_was_meant() -> None:
+    definition = five(
+        a_block(to="e", kiri=("b", "c"), kanan=("d", "periksaa")), b=(forward("c"),), d=(forward("perksa"),)
+    )
+    found = findings(a_definition(*definition.activities, an_activity("periksa", number=9), nodes=definition.nodes))
+
+    assert {(one.path, one.expected) for one in found} == {
+        (("nodes", 0, "branches", 1, "members", 1), "periksa"),
+        (("activities", 3, "routes", 0, "to"), "periksa"),
+    }
+
+
+def test_finds_a_member_that_stands_in_two_places() -> None:
+    assert ("nodes", 0, "branches", 1, "members", 1) in paths(five(a_block(to="e", kiri=("b", "c"), kanan=("d", "b"))))
+
+
+def test_finds_nodes_that_stand_inside_themselves() -> None:
+    circle = (a_block("blok", kiri=("b", "lain"), kanan=("c",)), a_block("lain", kiri=("blok",), kanan=("d",)))
+
+    assert {("nodes", 0, "id"), ("nodes", 1, "id")} <= paths(five(*circle))
+    assert ("nodes", 0, "id") in paths(five(a_block("blok", kiri=("b", "blok"), kanan=("c", "d"))))
+
+
+def test_finds_units_within_units() -> None:
+    nested = (each_unit("b", "seksi", id="blok", to="e"), each_unit("c", "d", id="seksi", units="seksi"))
+
+    assert ("nodes", 1, "kind") in paths(five(*nested))
+
+
+@pytest.mark.parametrize(("levels", "found"), [(DEEPEST, False), (DEEPEST + 1, True)])
+def test_finds_nodes_that_stand_too_deep(levels: int, found: bool) -> None:
+    rows = [an_activity(f"r{at}", number=at + 1) for at in range(levels + 1)]
+    inner = [f"n{at + 1}" for at in range(levels - 1)] + [rows[-1].id]
+    nodes = [a_block(f"n{at}", kiri=(rows[at].id,), kanan=(inner[at],)) for at in range(levels)]
+
+    assert (("nodes", levels - 1, "id") in paths(a_definition(*rows, nodes=tuple(nodes)))) is found
+
+
+def test_finds_a_first_row_that_does_not_begin_its_branch() -> None:
+    definition = a_definition(
+        an_activity("a"),
+        an_activity("b", forward("a"), number=2),
+        an_activity("c", number=3),
+        nodes=(a_block(kiri=("b", "a"), kanan=("c",)),),
+    )
+    assert the_only(definition).path == ("activities", 0, "id")
+
+
+def test_finds_parties_nobody_declared() -> None:
+    parties = (Party(id="bappeda", name="Bappeda"),)
+    definition = a_definition(
+        an_activity("a", forward("tunggu"), sends_to=("bapeda",), awaits=(from_party("bapeda"),)),
+        an_activity("b", number=2),
+        nodes=(a_wait(forward("b"), party="bapeda"),),
+        parties=parties,
+    )
+    assert paths(definition) == {
+        ("activities", 0, "sends_to", 0),
+        ("activities", 0, "awaits", 0, "party"),
+        ("nodes", 0, "party"),
+    }
+    assert {found.expected for found in findings(definition)} == {"bappeda"}
+
+
+@pytest.mark.parametrize("source", [Source(), Source(units="bidang", party="bappeda")])
+def test_finds_a_source_that_is_neither_units_nor_a_party_or_both(source: Source) -> None:
+    definition = two(an_activity("susun", forward("kirim"), awaits=(source,)))
+
+    assert the_only(definition).path == ("activities", 0, "awaits", 0)
+
+
+@pytest.mark.parametrize("field", ["sends_to", "awaits"])
+def test_finds_a_source_or_receiver_that_is_listed_twice(field: str) -> None:
+    given: dict[str, Any] = {field: ("bappeda",) * 2 if field == "sends_to" else (from_units(),) * 2}
+
+    assert the_only(two(an_activity("susun", forward("kirim"), **given))).path == ("activities", 0, field, 1)
+
+
+@pytest.mark.parametrize(
+    ("routes", "path"),
+    [
+        ((forward("e"), forward("a")), ("nodes", 1, "routes", 1, "outcome")),
+        ((forward("e"), back("a")), ("nodes", 1, "routes", 1, "kind")),
+        ((forward("e", "state"),), ("nodes", 1, "routes", 0, "outcome")),
+        ((forward("ee"),), ("nodes", 1, "routes", 0, "to")),
+    ],
+)
+def test_finds_answers_of_a_party_that_no_node_can_have(routes: tuple[Route, ...], path: Path) -> None:
+    assert path in paths(five(a_block(to="tunggu", kiri=("b", "c"), kanan=("d",)), a_wait(*routes)))
+
+
+def test_finds_a_block_that_leads_nowhere() -> None:
+    assert ("nodes", 0, "to") in paths(five(a_block(to="ee", kiri=("b", "c"), kanan=("d",))))
+
+
+@pytest.mark.parametrize(
+    ("route", "right"),
+    [(forward("d"), "blok"), (back("d"), "blok"), (forward("f"), "lain"), (back("f"), "lain")],
+)
+def test_finds_a_jump_to_a_sibling_branch_or_out_and_in_at_once(route: Route, right: str) -> None:
+    outside = (an_activity("f", number=6), an_activity("g", number=7))
+    base = five(b=(forward("c", "approved"), route))
+    nodes = (a_block(to="e", kiri=("b", "c"), kanan=("d",)), a_block("lain", kiri=("f",), kanan=("g",)))
+    wrong = [one for one in findings(a_definition(*base.activities, *outside, nodes=nodes)) if one.path[-1] == "to"]
+
+    assert [(one.path, one.expected) for one in wrong] == [(("activities", 1, "routes", 1, "to"), right)]
+
+
+def test_finds_a_forward_route_into_a_branch_where_a_return_may_lead() -> None:
+    base = five(b=(forward("c"),))
+    into = {kind: an_activity("e", forward(None, "approved"), way("c"), number=5) for kind, way in WAYS.items()}
+
+    assert findings(a_definition(*base.activities[:4], into["return"], nodes=base.nodes)) == ()
+    found = the_only(a_definition(*base.activities[:4], into["forward"], nodes=base.nodes))
+    assert (found.path, found.expected) == (("activities", 4, "routes", 1, "to"), "blok")
+
+
+WAYS = {"forward": lambda to: forward(to, "lanjut"), "return": back}
+
+
+def test_finds_a_block_that_leads_into_its_own_branch() -> None:
+    definition = five(a_block(to="c", kiri=("b", "c"), kanan=("d",)), b=(forward("c"),))
+
+    assert ("nodes", 0, "to") in paths(definition)
+
+
+@pytest.mark.parametrize("pointer", ["kind", "at_least", "branches", "branches.kiri", "branches.kiri.members", "to"])
+def test_what_is_inferred_of_a_node_may_be_any_field_that_exists(pointer: str) -> None:
+    block = a_block(to="e", kiri=("b", "c"), kanan=("d",))
+
+    assert findings(five(block.model_copy(update={"inferred": (pointer,)}), b=(forward("c"),))) == ()
+
+
+@pytest.mark.parametrize("pointer", ["cabang", "branches.tengah", "routes.completed", "candidate_roles"])
+def test_finds_an_inferred_field_of_a_node_that_does_not_exist(pointer: str) -> None:
+    block = a_block(to="e", kiri=("b", "c"), kanan=("d",))
+    definition = five(block.model_copy(update={"inferred": (pointer,)}), b=(forward("c"),))
+
+    assert the_only(definition).path == ("nodes", 0, "inferred", 0)
+
+
+def test_finds_a_reading_of_a_sub_step_that_does_not_exist() -> None:
+    sub_step = SubStep(number="a", name="Uraian", kind=SubStepKind.ACTION, readings={"name": "?", "nama": "?"})
+
+    assert the_only(two(an_activity("susun", forward("kirim"), sub_steps=(sub_step,)))).path == (
+        "activities",
+        0,
+        "sub_steps",
+        0,
+        "readings",
+        "nama",
+    )
 
 
 def a_limit(text: str, amount: int, unit: TimeUnit) -> ProcessDefinition:

@@ -61,12 +61,13 @@ def test_what_was_broken_is_refused_or_is_sound_by_the_search_of_whole_markings(
 
 @THOROUGH
 @given(broken_definitions())
-def test_a_counter_example_can_be_walked_and_shows_what_it_says(definition: ProcessDefinition) -> None:
+def test_a_counter_example_can_be_walked_and_none_is_shorter(definition: ProcessDefinition) -> None:
     assume(not checks.findings(definition))
     assume(not any(node.units for node in definition.nodes))  # its steps name no unit
     process = CompiledProcess(definition, 1)
     proved, game = proof.prove(process), Game(process, {})
-    for finding, course in zip(proved.findings, proved.counter_examples, strict=True):
+    told = list(zip(proved.findings, proved.counter_examples, strict=True))
+    for finding, course in told:
         note(f"{finding.message_en} {course}")
         root = game.begun
         for wanted in course:
@@ -74,6 +75,11 @@ def test_a_counter_example_can_be_walked_and_shows_what_it_says(definition: Proc
         if "no way left" in finding.message_en:
             event("stuck")
             assert game.is_stuck_somewhere(root)
+
+    verdict = _verdict(process)
+    for words, shortest in (("cuts them off", verdict.cut_off), ("never finished", verdict.never_finished)):
+        courses = [course for found, course in told if words in found.message_en]
+        assert min(map(len, courses), default=None) == (None if shortest is None else len(shortest))
 
 
 def _verdict(process: CompiledProcess) -> Verdict:
@@ -108,7 +114,7 @@ def test_whatever_is_done_can_be_replayed_and_leads_to_the_end(
         note(line)
     run = _started(definition, data)
     _examine(run)
-    for _ in range(data.draw(st.integers(0, 25))):
+    for _ in range(data.draw(st.integers(8, 40))):
         if run.state.status.is_over:
             break
         if _attempt(run, data):

@@ -43,7 +43,7 @@ class Course:
 
     def __init__(self, http: Client, definition: ProcessDefinition, **given: object) -> None:
         self.http, self.definition = http, definition
-        answer = http.start(definition.key, period=period_of(definition), **given)
+        answer = http.start(definition.key, **{"period": period_of(definition)} | given)
         assert answer.status_code == 201, answer.text
         self.id: str = answer.json()["id"]
 

@@ -211,7 +211,9 @@ def test_an_answer_needs_the_scope_answer(an_agency: Make) -> None:
     course.do("susun_permohonan")
     course.do("kirim_permohonan")
     given = {"outcome": "direkomendasikan"}
-    problem = refused(agency.client("read", "start", "act").answer(course.instance, "diskominfo", **given), 403, "scope-missing")
+    problem = refused(
+        agency.client("read", "start", "act").answer(course.instance, "diskominfo", **given), 403, "scope-missing"
+    )
     assert "answer" in problem["detail_id"]
     assert agency.client("answer").answer(course.instance, "diskominfo", **given).status_code == 200
 
