@@ -16,7 +16,7 @@ test: $(VENV)/ready
 
 # The long forms: thousands of generated SOPs. Takes its time.
 soak: $(VENV)/ready
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/engine -k "generated or replay or proof"
+	$(BIN)/python -m pytest --hypothesis-profile=soak tests/engine/test_generated.py
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
