@@ -134,7 +134,7 @@ class PartyNotAwaited(Refused):
 
 
 class PartyAmbiguous(Refused):
-    """An answer of "{party}" is awaited in more than one place; name the node: {nodes}."""
+    """An answer of "{party}" is awaited in more than one place; name the node (and the unit, after @): {nodes}."""
 
 
 class NotUndoable(Refused):

@@ -24,7 +24,8 @@ def table(definition: ProcessDefinition, width: int = 60) -> str:
         routes = ", ".join(_route(route, numbers, end) for route in activity.routes)
         rows.append((str(activity.number), _shortened(activity.name, width), ", ".join(roles), limit, routes))
     for node in definition.nodes:
-        rows.append(("", f"[{node.id}] {_said(node, definition, numbers)}", "", "", _onward(node, numbers)))
+        end = "selesai" if places.of[node.id] == OUTERMOST else "akhir cabang"
+        rows.append(("", f"[{node.id}] {_said(node, definition, numbers)}", "", "", _onward(node, numbers, end)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([f"{definition.key} · {definition.title} · {definition.agency}", "", *lines])
@@ -89,11 +90,11 @@ def _said(node: Node, definition: ProcessDefinition, numbers: dict[str, str]) ->
     return f"{title}: {inside}" if inside else title
 
 
-def _onward(node: Node, numbers: dict[str, str]) -> str:
+def _onward(node: Node, numbers: dict[str, str], end: str) -> str:
     if node.kind is NodeKind.WAIT:
-        return ", ".join(_route(route, numbers, "selesai") for route in node.routes)
+        return ", ".join(_route(route, numbers, end) for route in node.routes)
     needed = "semua" if node.at_least is None else f"sedikitnya {node.at_least}"
-    return f"{needed} → {numbers.get(node.to, node.to) if node.to else 'selesai'}"
+    return f"{needed} → {numbers.get(node.to, node.to) if node.to else end}"
 
 
 def _route(route: Route, numbers: dict[str, str], end: str) -> str:

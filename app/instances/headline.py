@@ -36,7 +36,10 @@ def _waiting(task: TaskState, around: Surroundings) -> str:
     nobody = f"{roles} (belum ada pejabat)"
     whom = f"{position} ({holder})" if position and holder else position or nobody
     again = f", putaran {task.round}" if task.round > 1 else ""
-    return f"Langkah {activity.number} dari {last} pada {whom} sejak {_moment(task.held_since, around)}{again}"
+    delivered = len(task.awaits) - len(task.undelivered)
+    material = f", bahan {delivered} dari {len(task.awaits)} diterima" if task.awaits else ""
+    since = _moment(task.held_since, around)
+    return f"Langkah {activity.number} dari {last} pada {whom} sejak {since}{again}{material}"
 
 
 def _awaiting(asked: Asked, around: Surroundings) -> str:

@@ -108,7 +108,7 @@ def _filtered(found: Select[Any], caller: Caller, listing: Tasks, now: datetime)
 
 
 def _may_do(official: UUID, now: datetime) -> Any:
-    """What waits on an official: claimed by them, or open to a role they hold, in the unit of the task if it has one."""
+    """What waits on an official: claimed by them, or open to a role they hold, in the task's unit if it has one."""
     in_unit = (
         exists()
         .where(positions.c.id == role_bindings.c.position_id)

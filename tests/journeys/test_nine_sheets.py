@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -184,7 +185,7 @@ def test_what_is_sent_to_a_party_stands_in_the_trail(carried: Callable[[str], Ca
 @pytest.mark.parametrize("key", KEYS)
 def test_who_checks_sees_what_the_rows_before_handed_over(carried: Callable[[str], Carried], key: str) -> None:
     found = carried(key).found
-    for before, task in zip(found, found[1:], strict=False):
+    for before, task in pairwise(found):
         handed_over = {one["name"] for one in task["materials"]}
         if task["returned"] is None:
             assert set(before["expected_outputs"]) <= handed_over
@@ -217,8 +218,8 @@ def test_renja_and_renstra_run_in_their_own_cycles(demonstration: Demonstration)
     assert course.instance["period"] == "2025-2029"
 
 
-def test_an_agency_with_bidang_does_row_two_of_sukabumi_once_for_each(world: World) -> None:
-    agency: Agency = world.an_agency(shipped("sukabumi-pengukuran-kinerja-lakip"), bidang=("koperasi", "ukm"))
+def test_an_agency_with_bidang_does_row_two_of_sukabumi_once_for_each(an_agency: Callable[..., Agency]) -> None:
+    agency = an_agency(shipped("sukabumi-pengukuran-kinerja-lakip"), bidang=("koperasi", "ukm"))
     course = Course.of(agency)
     step = course.do("beri_arahan")
     assert opened(step) == {("siapkan_bahan_bidang", "koperasi"), ("siapkan_bahan_bidang", "ukm")}
@@ -229,4 +230,3 @@ def test_an_agency_with_bidang_does_row_two_of_sukabumi_once_for_each(world: Wor
     assert opened(course.do("siapkan_bahan_bidang", unit="koperasi")) == {("siapkan_capaian", None)}
     carried = _carried(course)
     assert (carried.end["status"], progress(carried.end)) == ("completed", (13, 13))
-    agency.http.close()
