@@ -33,9 +33,12 @@ SETTINGS = {"fsync": "off"}
 Running = Callable[[Path], AbstractContextManager[Addresses]]
 
 USER = """
+import signal
 import sys
 from pathlib import Path
 from app import embedded
+# a shell that runs the tests in the background has them ignore Ctrl+C
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     with embedded.running(Path(sys.argv[1]), settings={"fsync": "off"}, refuge=Path(sys.argv[2])) as addresses:
         print(addresses.application, flush=True)
