@@ -254,8 +254,8 @@ async def _widen(connection: AsyncConnection, key: str) -> None:
 
 
 async def _officials_by_role(connection: AsyncConnection) -> dict[str, UUID]:
-    """An official for each role of each agency, the first by name: `sekretaris` of whichever agency comes first here,
-    and `<agency>_sekretaris` of each."""
+    """An official for each role of each agency, the first by name: `<agency>_sekretaris`, and `sekretaris` alone
+    where only one agency has the role."""
     found = (
         select(agencies.c.key, role_bindings.c.role, officials.c.id)
         .join_from(role_bindings, agencies, agencies.c.id == role_bindings.c.agency_id)
@@ -267,7 +267,8 @@ async def _officials_by_role(connection: AsyncConnection) -> dict[str, UUID]:
     named: dict[str, UUID] = {}
     for demonstration in AGENCIES:
         for row in (row for row in rows if row.key == demonstration.key):
-            named.setdefault(row.role, row.id)
+            if len({other.key for other in rows if other.role == row.role}) == 1:
+                named.setdefault(row.role, row.id)
             named.setdefault(f"{row.key}_{row.role}", row.id)
     return dict(sorted(named.items()))
 

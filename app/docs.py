@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import RedirectResponse
 
 routes = APIRouter(include_in_schema=False)
 
@@ -17,6 +18,12 @@ _KINDS = {
     "favicon-32x32.png": "image/png",
 }
 _A_DAY = {"Cache-Control": "public, max-age=86400"}
+
+
+@routes.get("/")
+async def lead_on() -> Response:
+    """The address that `alur run` prints leads to what can be done with it."""
+    return RedirectResponse("docs")
 
 
 @routes.get("/docs")

@@ -35,7 +35,7 @@ class OnBehalfOfMissing(Refused):
 
 
 class OfficialNotAllowed(Refused):
-    """This API key may not act for the official named in Alur-On-Behalf-Of."""
+    """This API key may not act in this agency for the official that was named."""
 
 
 class NotFound(Refused):
@@ -115,7 +115,7 @@ KINDS: Mapping[type[Refused], Kind] = {
     ),
     OfficialNotAllowed: Kind(
         403, "Pejabat di luar kewenangan kunci", "Official not allowed",
-        "Kunci API ini tidak boleh bertindak atas nama pejabat tersebut; pilih pejabat yang terdaftar.",
+        "Kunci API ini tidak boleh bertindak atas nama pejabat tersebut pada instansi ini; pilih pejabat instansi ini.",
     ),
     NotFound: Kind(
         404, "Tidak ditemukan", "Not found",

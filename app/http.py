@@ -10,10 +10,11 @@ from fastapi import Depends, Request
 
 from app.clock import now
 from app.database import Database
-from app.errors import PROBLEM, Problem
+from app.errors import PROBLEM, Problem, RequestInvalid
 from app.idempotency import Ask, RetryHeader, retry_header
 from app.identity.callers import Caller, recognise
 from app.identity.credentials import Credential, credential
+from engine.errors import Mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,28 @@ async def _database(request: Request) -> Database:
 
 
 async def _sender(
-    credential: Annotated[Credential, Depends(credential)], retry: Annotated[RetryHeader, Depends(retry_header)]
+    request: Request,
+    credential: Annotated[Credential, Depends(credential)],
+    retry: Annotated[RetryHeader, Depends(retry_header)],
 ) -> Sender:
+    misspelt = sorted(set(request.query_params) - {one.alias for one in _query_of(request)})
+    if misspelt:
+        raise RequestInvalid(*(_unknown_parameter(name) for name in misspelt))
     return Sender(credential, retry)
+
+
+def _query_of(request: Request) -> list[Any]:
+    """The query parameters of the route that was asked."""
+    found: list[Any] = getattr(request.scope.get("route"), "dependant").query_params  # noqa: B009  Starlette's type knows none
+    return found
+
+
+def _unknown_parameter(name: str) -> Mistake:
+    return Mistake(
+        at=name,
+        message_id=f"Isian “{name}” tidak dikenal. Perbaiki atau hapus isian ini.",
+        message_en=f"The parameter “{name}” is not known. Correct or remove it.",
+    )
 
 
 async def _reader(

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Request
@@ -107,6 +108,25 @@ def ordinal(text: str) -> int:
 def split(value: str | None) -> list[str] | None:
     """The parts of a comma list, null where there is none."""
     return [part.strip() for part in (value or "").split(",") if part.strip()] or None
+
+
+def chosen(at: str, value: str | None, allowed: type[StrEnum]) -> list[str] | None:
+    """The parts of a comma list of known words, null where there is none. Raises RequestInvalid for any other."""
+    wanted = split(value)
+    unknown = [one for one in wanted or () if one not in set(allowed)]
+    if unknown:
+        words = " | ".join(allowed)
+        told = [
+            Mistake(
+                at=at,
+                message_id=f"“{one}” bukan salah satu pilihan.",
+                message_en=f"“{one}” is not one of the choices.",
+                expected=words,
+            )
+            for one in unknown
+        ]
+        raise RequestInvalid(*told)
+    return wanted
 
 
 def _prefers_csv(accept: str) -> bool:

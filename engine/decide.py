@@ -156,6 +156,8 @@ def complete(
     """Complete a live task with an outcome and open what the outcome leads to."""
     task = _require_live_task(state, command.task)
     activity = process.activity(task.activity)
+    if command.performed_at is not None and not task.opened_at <= command.performed_at <= now:
+        raise PerformedAtImpossible
     office = _require_candidate(process, task, command.by)
     if task.status is TaskStatus.CLAIMED and task.assignee != command.by.official:
         raise TaskClaimed(task=task)
@@ -165,7 +167,7 @@ def complete(
     if not returns and task.undelivered and not _says(command.reason):
         raise DeliveriesMissing(missing=", ".join(task.undelivered))
     _require_units(process, state, task, route, command)
-    _require_paper_trail(task, command, now)
+    _require_paper_trail(command)
 
     course = _Course(process, state, now, new_id)
     if task.status is TaskStatus.OPEN:
@@ -455,6 +457,10 @@ def _require_start_at(process: CompiledProcess, command: Start, now: datetime) -
     known = {one.id for one in process.definition.activities}
     for unknown in (one for one in named if one not in known):
         raise StartNotPossible(activity=unknown, offered=", ".join(sorted(known)))
+    ahead = process.to_be_done_again(named[0])
+    for one in (done.activity for done in command.start_at.done if done.activity in ahead):
+        before = ", ".join(sorted(known - ahead))
+        raise StartNotPossible(activity=one, offered=before)
     if any(done.performed_at is not None and done.performed_at > now for done in command.start_at.done):
         raise PerformedAtImpossible
 
@@ -474,10 +480,8 @@ def _require_units(
         raise UnitsRequired(offered=", ".join(known) or "-")
 
 
-def _require_paper_trail(task: TaskState, command: Complete, now: datetime) -> None:
-    """Work done on paper earlier: when it can have been, and what must show it."""
-    if command.performed_at is not None and not task.opened_at <= command.performed_at <= now:
-        raise PerformedAtImpossible
+def _require_paper_trail(command: Complete) -> None:
+    """Work done on paper earlier, and what must show it."""
     by_another = command.recorded_by is not None
     if (command.performed_at is not None or by_another) and not _says(command.reason):
         raise EvidenceMissing

@@ -7,10 +7,12 @@ Words follow PermenPANRB 35/2012: kegiatan, pelaksana, mutu baku.
 
 from __future__ import annotations
 
+import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
 """An identifier inside one SOP: activities, roles, parties, nodes."""
@@ -93,13 +95,26 @@ class SubStepKind(StrEnum):
     DOCUMENT = "document"
 
 
+def _in_the_calendar(text: str) -> str:
+    try:
+        datetime.date.fromisoformat(text + "-01-01"[len(text) - 4 :] if len(text) < 10 else text)
+    except ValueError as wrong:
+        told = {
+            "message_id": "Tanggal ini tidak ada di kalender.",
+            "message_en": "This date is not in the calendar.",
+            "expected": "2023-08-31, 2023-08, 2023",
+        }
+        raise PydanticCustomError("date_impossible", "This date is not in the calendar.", told) from wrong
+    return text
+
+
 class PrintedDate(Part):
     """A date of the identity block: the printed text, and what it says (`2023-08-31`, or `2023-03` without a day)."""
 
     text: Printed = Field(validation_alias="tercetak")
-    date: Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")] | None = Field(
-        default=None, validation_alias="tanggal"
-    )
+    date: (
+        Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$"), AfterValidator(_in_the_calendar)] | None
+    ) = Field(default=None, validation_alias="tanggal")
 
 
 class Identity(Part):

@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
 
 ROOT = ""
 """The id of the outermost scope."""
@@ -153,12 +154,27 @@ class Material(Value):
     attachments: tuple[Output, ...] = ()
 
 
+def _in_our_time(at: datetime) -> datetime:
+    if not 1900 <= at.year < 3000:
+        told = {
+            "message_id": "Waktu ini di luar jangkauan; tulis tahun 1900 sampai 2999.",
+            "message_en": "This moment is out of range; the year must be 1900 to 2999.",
+            "expected": "1900-2999",
+        }
+        raise PydanticCustomError("moment_impossible", "This moment is out of range.", told)
+    return at
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+"""A moment somebody named. Far years would leave what a database or another time zone can hold."""
+
+
 class DoneOutside(Value):
     """An activity that was done before the cycle was entered here."""
 
     activity: str
     performed_by: UUID | None = None
-    performed_at: AwareDatetime | None = None
+    performed_at: Moment | None = None
     outputs: tuple[Output, ...] = ()
 
 

@@ -15,9 +15,9 @@ from app.identity.callers import Caller
 from app.instances.journal import surroundings
 from app.instances.schemas import InstanceView
 from app.instances.statements import INSTANCE, around_instance
-from app.paging import Listing, Page, paged, split
+from app.paging import Listing, Page, chosen, paged, split
 from app.tables import agencies, instances, tasks
-from engine.state import InstanceState, TaskStatus
+from engine.state import InstanceState, InstanceStatus, TaskStatus
 
 LIVE = (TaskStatus.OPEN, TaskStatus.CLAIMED)
 
@@ -73,10 +73,11 @@ def _filtered(found: Select[Any], caller: Caller, listing: Instances) -> Select[
     for column, named in (
         (table.definition_key, listing.definition),
         (table.period, listing.period),
-        (table.status, listing.status),
     ):
         if (wanted := split(named)) is not None:
             found = found.where(column.in_(wanted))
+    if (statuses := chosen("status", listing.status, InstanceStatus)) is not None:
+        found = found.where(table.status.in_(statuses))
     if (agencies_named := split(listing.agency)) is not None:
         found = found.where(table.agency_id.in_([one for name in agencies_named if (one := caller.agency(name))]))
     if (roles := split(listing.candidate_role)) is not None:

@@ -29,11 +29,17 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
     waiting: list[tuple[Any, int]] = [(value, 1)]
     while waiting:
         one, depth = waiting.pop()
+        if isinstance(one, float) and one.is_integer() and abs(one) > 2**53:
+            raise _too_much("memuat bilangan bulat, paling besar", "of whole numbers at most", "2^53")
         if depth > DEEPEST_INPUT or (isinstance(one, str) and "\0" in one):
             raise _too_much("bersarang paling dalam", "nested at most", f"{DEEPEST_INPUT}")
         parts = [*one, *one.values()] if isinstance(one, dict) else one if isinstance(one, list) else ()
         waiting += [(part, depth + 1) for part in parts]
-    if len(canonical_json(value)) > LARGEST_INPUT:
+    try:
+        written = canonical_json(value)
+    except ValueError as unwritable:
+        raise _too_much("memuat bilangan bulat, paling besar", "of whole numbers at most", "2^53") from unwritable
+    if len(written) > LARGEST_INPUT:
         raise _too_much("berukuran JSON paling besar", "as JSON at most", f"{LARGEST_INPUT}")
     return value
 

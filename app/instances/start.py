@@ -8,9 +8,18 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import select
 
 from app.clock import new_id
-from app.errors import Contended, DuplicateInstance, Existing, IdentityMissing, NotFound, ReferenceTaken
+from app.errors import (
+    Contended,
+    DuplicateInstance,
+    Existing,
+    IdentityMissing,
+    NotFound,
+    OfficialNotAllowed,
+    ReferenceTaken,
+)
 from app.idempotency import Answer, Ask, parameters
 from app.identity.callers import require_official, require_scope
 from app.identity.roster import Roster
@@ -19,6 +28,7 @@ from app.instances.journal import ATTEMPTS, Journal
 from app.instances.record import projected, recorded
 from app.instances.schemas import InstanceView, StartAsked
 from app.instances.surroundings import Surroundings
+from app.tables import officials
 from engine import decide
 from engine.commands import Performer, Reference, Start, StartAt
 from engine.decide import Decision
@@ -90,15 +100,19 @@ async def _threshold(journal: Journal, ask: Ask, asked: StartAsked) -> _Threshol
     if (known := ask.retry.first_answer(row)) is not None:
         return known
     require_scope(frozenset(row["scopes"]), "start")
+    if asked.start_at is not None:
+        require_scope(frozenset(row["scopes"]), "record")
     if row["definition_id"] is None or row["agency_id"] is None:
         raise NotFound(_unknown(row, asked))
     require_official(ask.credential.official, row["official_allowed"], named=False)
     _refuse_a_second(row, asked)
+    await _require_own_officials(journal, row["agency_id"], asked)
     return await _stand(journal, row, ask, asked)
 
 
 def _unknown(row: Any, asked: StartAsked) -> Mistake:
-    at = "agency" if row["definition_id"] is not None else "definition"
+    # an SOP of an agency that is not served is as unknown as one that does not exist
+    at = "agency" if asked.agency is not None and row["definition_id"] is not None else "definition"
     named = asked.agency if at == "agency" else asked.definition
     version = f" versi {asked.version}" if at == "definition" and asked.version else ""
     return Mistake(
@@ -106,6 +120,18 @@ def _unknown(row: Any, asked: StartAsked) -> Mistake:
         message_id=f"“{named}”{version} tidak ditemukan di antara instansi yang dilayani kunci API ini.",
         message_en=f"“{named}”{version.replace('versi', 'version')} is not among what this API key serves.",
     )
+
+
+async def _require_own_officials(journal: Journal, agency_id: UUID, asked: StartAsked) -> None:
+    """What was done outside can only have been done by officials of the agency."""
+    named = {one.performed_by for one in (asked.start_at.done if asked.start_at else ()) if one.performed_by}
+    if not named:
+        return
+    theirs = select(officials.c.id).where(officials.c.agency_id == agency_id, officials.c.id.in_(named))
+    async with journal.database.reading() as connection:
+        known = set((await connection.execute(theirs)).scalars())
+    if named - known:
+        raise OfficialNotAllowed
 
 
 def _start_at(asked: StartAsked) -> StartAt | None:

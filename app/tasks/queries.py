@@ -17,7 +17,7 @@ from app.identity.callers import Caller
 from app.instances.journal import surroundings
 from app.instances.queries import LIVE
 from app.instances.statements import INSTANCE, around_instance
-from app.paging import Listing, Page, paged, split
+from app.paging import Listing, Page, chosen, paged, split
 from app.tables import agencies, audit_events, holders, instances, positions, role_bindings, tasks, units
 from app.tasks.schemas import TaskView
 from engine.errors import Mistake
@@ -79,13 +79,14 @@ def _visible(caller: Caller) -> Select[Any]:
 def _filtered(found: Select[Any], caller: Caller, listing: Tasks, now: datetime) -> Select[Any]:
     table = tasks.c
     for column, named in (
-        (table.status, listing.status),
         (table.unit, listing.unit),
         (instances.c.definition_key, listing.definition),
         (instances.c.period, listing.period),
     ):
         if (wanted := split(named)) is not None:
             found = found.where(column.in_(wanted))
+    if (statuses := chosen("status", listing.status, TaskStatus)) is not None:
+        found = found.where(table.status.in_(statuses))
     for column, name in (
         (table.performed_by, "done_by"),
         (table.assignee_id, "assignee"),

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from app.identity.roster import Candidate
@@ -14,7 +14,7 @@ from app.instances.schemas import Asked, InstanceView, ShortText
 from app.instances.surroundings import Surroundings
 from engine.commands import Complete, Performer
 from engine.definition import Route, SubStep, TimeLimit
-from engine.state import InstanceState, InstanceStatus, Output, TaskState, TaskStatus, Text
+from engine.state import InstanceState, InstanceStatus, Moment, Output, TaskState, TaskStatus, Text
 
 
 def _a_real_date(document: Output) -> Output:
@@ -69,7 +69,7 @@ class CompleteAsked(Asked):
     note: Text | None = None
     reason: Text | None = None
     units: Annotated[tuple[ShortText, ...], Field(max_length=200, strict=False)] = ()
-    performed_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    performed_at: Annotated[Moment, Field(strict=False)] | None = None
     performed_by: Annotated[UUID, Field(strict=False)] | None = None
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=20, strict=False)] = ()
 

@@ -224,7 +224,9 @@ def test_an_unknown_query_parameter_is_refused(agency: Agency, path: str) -> Non
     assert mistake["at"] == "statsu"
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/instance", "/v1/instances/", "/v1/tasks/x/y/z", "/favicon.ico"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/v1", "/v1/instance", "/v1/instances/", "/v1/tasks/x/y/z", "/favicon.ico"]
+)
 def test_an_unknown_path_is_a_problem(agency: Agency, path: str) -> None:
     refused(agency.http.get(path), 404, "not-found")
 
