@@ -37,8 +37,24 @@ MOST_STEPS_TOLD = 15
 
 
 def findings(definition: ProcessDefinition) -> tuple[Finding, ...]:
-    """All that keeps an SOP from finishing; empty when it is sound. Its checks must have found nothing."""
-    return prove(CompiledProcess(definition, 0)).findings
+    """All that keeps an SOP from finishing or turns it round; empty when it is sound. Its checks must be clean."""
+    process = CompiledProcess(definition, 0)
+    return (*_returns_that_go_on(process), *prove(process).findings)
+
+
+def _returns_that_go_on(process: CompiledProcess) -> Iterator[Finding]:
+    """A return leads to where the work came from, so that the activity follows again; else it would skip approval."""
+    for at, activity in enumerate(process.definition.activities):
+        for place, route in enumerate(activity.routes):
+            back = route.kind is RouteKind.RETURN and route.to is not None
+            if back and activity.id not in process.to_be_done_again(str(route.to)):
+                yield Finding(
+                    ("activities", at, "routes", place, "to"),
+                    f"Pengembalian dari kegiatan {activity.number} harus menuju kegiatan sebelumnya; "
+                    f"dari {route.to} alur maju tidak sampai lagi ke kegiatan {activity.number}.",
+                    f"A return from activity {activity.number} must lead to one before it; "
+                    f"from {route.to} the way forward never comes to activity {activity.number} again.",
+                )
 
 
 @dataclass(frozen=True, slots=True)

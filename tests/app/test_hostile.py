@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from app.definitions.shipped import FOLDER
 from engine.errors import DefinitionRejected
 from engine.reader import read_yaml
 from tests.world import Agency, Json, World, completion, refused
@@ -114,3 +115,15 @@ def test_a_date_that_is_not_in_the_calendar_is_found(agency: Agency) -> None:
         read_yaml(text, "uji.yaml")
     places = [(one.at, one.line) for one in rejected.value.mistakes]
     assert ("identitas.tanggal_pembuatan.tanggal", 3) in places
+
+
+def test_a_return_that_leads_on_and_so_skips_approval_is_refused() -> None:
+    text = (FOLDER / "kalbar-lakip.yaml").read_text()
+    turned = text.replace(
+        "{hasil: returned, jenis: return, ke: susun_konsep}", "{hasil: returned, jenis: return, ke: paraf_sekretaris}"
+    )
+    assert turned != text
+    with pytest.raises(DefinitionRejected) as rejected:
+        read_yaml(turned, "kalbar-lakip.yaml")
+    (mistake,) = rejected.value.mistakes
+    assert (mistake.at, "kegiatan 5" in mistake.message_id) == ("kegiatan[4].alur[1].ke", True)
