@@ -24,5 +24,4 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port the server listens on; 0 takes a free one.")
     pool_size: int = Field(default=10, ge=1, le=1_000, description="Connections to PostgreSQL a process keeps.")
-    idempotency_days: int = Field(default=7, ge=7, description="How many days an answer is kept for its key.")
     body_limit: int = Field(default=1_048_576, ge=1_024, description="Largest request body in bytes.")
