@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo test soak lint verify docs lock clean
+.PHONY: run demo test bench soak lint verify docs lock clean
 
 run: $(VENV)/ready
 	@$(BIN)/alur run
@@ -14,9 +14,14 @@ demo: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/python -m pytest
 
-# The long forms: thousands of generated SOPs. Takes its time.
+# The long forms: thousands of generated SOPs, and everything that can break, broken a hundred times. Takes its time.
 soak: $(VENV)/ready
 	$(BIN)/python -m pytest --hypothesis-profile=soak tests/engine/test_generated.py
+	$(BIN)/python -m pytest --soak=1 tests/soak
+
+# Measures what a step costs beside what this machine can do at best, e.g. make bench BENCH="--quick --profile".
+bench: $(VENV)/ready
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -38,10 +43,12 @@ $(VENV)/ready: requirements.lock pyproject.toml
 docs: $(VENV)/ready
 	@$(BIN)/alur schema > definitions/sop.schema.json
 	@$(BIN)/alur flows > docs/flows.md
+	@$(BIN)/alur settings docs/operations.md
 
-# Renews the lock from pyproject.toml; needs uv.
+# Renews both locks from pyproject.toml, the container's with the versions of the other; needs uv.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --extra telemetry --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements-run.lock
 
 clean:
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

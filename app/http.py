@@ -10,11 +10,10 @@ from fastapi import Depends, Request
 
 from app.clock import now
 from app.database import Database
-from app.errors import PROBLEM, Problem, RequestInvalid
+from app.errors import PROBLEM, Problem
 from app.idempotency import Ask, RetryHeader, retry_header
 from app.identity.callers import Caller, recognise
 from app.identity.credentials import Credential, credential
-from engine.errors import Mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,39 +27,19 @@ class Sender:
         return Ask(self.credential, self.retry.over(content, self.credential.official), now())
 
 
+# One dependency does what many could: each more that FastAPI solves costs a step dearly. `docs` tells the headers.
+
+
 async def _database(request: Request) -> Database:
     return cast(Database, request.app.state.database)
 
 
-async def _sender(
-    request: Request,
-    credential: Annotated[Credential, Depends(credential)],
-    retry: Annotated[RetryHeader, Depends(retry_header)],
-) -> Sender:
-    misspelt = sorted(set(request.query_params) - {one.alias for one in _query_of(request)})
-    if misspelt:
-        raise RequestInvalid(*(_unknown_parameter(name) for name in misspelt))
-    return Sender(credential, retry)
+async def _sender(request: Request) -> Sender:
+    return Sender(credential(request.headers), retry_header(request))
 
 
-def _query_of(request: Request) -> list[Any]:
-    """The query parameters of the route that was asked."""
-    found: list[Any] = getattr(request.scope.get("route"), "dependant").query_params  # noqa: B009  Starlette's type knows none
-    return found
-
-
-def _unknown_parameter(name: str) -> Mistake:
-    return Mistake(
-        at=name,
-        message_id=f"Isian “{name}” tidak dikenal. Perbaiki atau hapus isian ini.",
-        message_en=f"The parameter “{name}” is not known. Correct or remove it.",
-    )
-
-
-async def _reader(
-    database: Annotated[Database, Depends(_database)], credential: Annotated[Credential, Depends(credential)]
-) -> Caller:
-    return await recognise(database, credential, "read")
+async def _reader(request: Request) -> Caller:
+    return await recognise(request.app.state.database, credential(request.headers), "read")
 
 
 async def _moment() -> datetime:
@@ -78,13 +57,36 @@ Responses = dict[int | str, dict[str, Any]]
 def problems(*statuses: int) -> Responses:
     """The problems a route may answer with, for the OpenAPI document."""
     return {
-        status: {"model": Problem, "content": {PROBLEM: {}}, "description": _SAID[status]}
+        status: {"model": Problem, "content": {PROBLEM: {}}, "description": _SAID[status]} | _BESIDE.get(status, {})
         for status in sorted({401, 503, *statuses})
     }
 
 
-CSV: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+def located(status: int, place: str) -> Responses:
+    """That an answer names the place of what it is about."""
+    return {status: {"headers": {"Location": _header(place, required=True)}}}
+
+
+def _header(told: str, *, required: bool) -> dict[str, Any]:
+    return {"description": told, "required": required, "schema": {"type": "string"}}
+
+
+BODY = (413, 415, 422)
+"""How a body may be wrong whatever the route."""
+
+CSV: Responses = {
+    200: {
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+        "headers": {"Link": _header("The page after this one of a CSV, where there is one.", required=False)},
+    }
+}
 """That a list also answers as CSV."""
+
+_BESIDE: dict[int, dict[str, Any]] = {
+    401: {"headers": {"WWW-Authenticate": _header("How to prove who asks.", required=True)}},
+    503: {"headers": {"Retry-After": _header("Seconds after which to try again.", required=True)}},
+}
+"""What stands in the headers of a problem."""
 
 _SAID = {
     400: "Pejabat belum disebutkan · official not named",

@@ -10,14 +10,15 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import Header, Request
-from sqlalchemy import and_, bindparam, insert, select
+from sqlalchemy import Delete, and_, bindparam, delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
 from starlette.responses import Response
 
+from app.database import Database
 from app.errors import IdempotencyKeyReused, RequestInvalid
 from app.identity.credentials import Credential
 from app.tables import idempotency_answers
@@ -80,24 +81,18 @@ class Ask:
     now: datetime
 
 
-async def retry_header(
-    request: Request,
-    key: Annotated[
-        str | None,
-        Header(
-            alias="Idempotency-Key",
-            description="Any text of up to 255 characters; makes the request safe to send again.",
-        ),
-    ] = None,
-) -> RetryHeader:
-    """The Idempotency-Key, bare or quoted. Raises RequestInvalid for one that is neither."""
+def retry_header(request: Request) -> RetryHeader:
+    """The Idempotency-Key of a request, bare or quoted. Raises RequestInvalid for one that is neither."""
+    key = request.headers.get(IDEMPOTENCY_KEY)
     if key is None:
-        return RetryHeader(request.method, request.url.path, None)
+        return RetryHeader(request.method, request.scope["path"], None)
     found = _FORM.fullmatch(key)
     if found is None:
         raise RequestInvalid(_KEY_MISTAKE)
-    return RetryHeader(request.method, request.url.path, found["quoted"] or found["bare"])
+    return RetryHeader(request.method, request.scope["path"], found["quoted"] or found["bare"])
 
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _KEY_MISTAKE = Mistake(
     at="Idempotency-Key",
@@ -156,3 +151,28 @@ async def store(connection: AsyncConnection, client: UUID, retry: RetryKey, answ
             created_at=now,
         )
     )
+
+
+async def prune(database: Database, before: datetime) -> int:
+    """Forget the answers given before a moment, little by little so that nobody waits; gives how many.
+
+    Several processes may want to: one does it, the others have nothing to do.
+    """
+    forgotten, removed = 0, PRUNED_AT_ONCE
+    while removed == PRUNED_AT_ONCE:
+        async with database.transaction() as connection:
+            mine = await connection.scalar(select(func.pg_try_advisory_xact_lock(_PRUNING)))
+            removed = (await connection.execute(_oldest_removed(before))).rowcount if mine else 0
+        forgotten += removed
+    return forgotten
+
+
+PRUNED_AT_ONCE = 1_000
+_PRUNING = 0x414C5550
+"""The advisory lock of whoever prunes: "ALUP"."""
+
+
+def _oldest_removed(before: datetime) -> Delete:
+    key = tuple(idempotency_answers.primary_key)
+    old = select(*key).where(idempotency_answers.c.created_at < before).order_by(idempotency_answers.c.created_at)
+    return delete(idempotency_answers).where(tuple_(*key).in_(old.limit(PRUNED_AT_ONCE)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,22 +10,30 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from app import errors
-from app.database import Database, DatabaseUnavailable
+from app.database import Database
 from app.definitions.catalog import Catalog
-from app.definitions.routes import PARTS
+from app.definitions.routes import SHAPES
 from app.definitions.routes import routes as definitions
 from app.docs import routes as docs
+from app.docs import truthful
 from app.guard import Guard
 from app.instances.journal import Journal
 from app.instances.routes import routes as instances
+from app.observation import telemetry
+from app.observation.metrics import Metrics
+from app.observation.observer import Observer
+from app.observation.routes import routes as health
+from app.observation.traffic import Traffic
+from app.observation.watch import Watch
+from app.pool import DatabaseUnavailable
 from app.settings import Settings
 from app.tasks.routes import routes as tasks
+from app.upkeep import kept_up
 from engine.errors import Mistake, Refused
 from engine.mistakes import Location, Path, from_validation, rendered
 
@@ -35,19 +44,14 @@ class Alur(FastAPI):
     """FastAPI, with an OpenAPI document that tells problems as they are."""
 
     def openapi(self) -> dict[str, Any]:
-        document = super().openapi()
-        shapes = document["components"]["schemas"]
-        for name in ("HTTPValidationError", "ValidationError"):
-            shapes.pop(name, None)
-        shapes |= PARTS
-        for path in document["paths"].values():
-            for operation in path.values():
-                _tell_problems_truly(operation)
-        return document
+        return truthful(super().openapi(), SHAPES)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application over one database address. Opens its pool when it starts and closes it when it stops."""
+    """The application over one database address. Opens its pools when it starts and closes them when it stops.
+
+    Raises TelemetryMissing.
+    """
     app = Alur(
         title="Alur",
         version="1",
@@ -57,16 +61,16 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name.removeprefix("_"),
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},  # it tells queries
     )
-    app.state.settings = settings
-    for routes in (definitions, instances, tasks, docs):
+    state = app.state
+    state.settings, state.traffic, state.spans = settings, Traffic(settings.in_flight_limit), telemetry.spans()
+    state.metrics = Metrics(state.traffic)
+    for routes in (tasks, instances, definitions, health, docs):  # the busiest first: they are tried in order
         app.include_router(routes)
-    app.add_api_route("/healthz", _alive, tags=["health"])
-    app.add_api_route("/readyz", _ready, tags=["health"], responses=_NOT_READY)
-    for path, answer in (("/healthz", _alive), ("/readyz", _ready)):
-        app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)  # load balancers ask so
     app.add_api_route("/problems/{slug}", _problem_page, include_in_schema=False)
-    app.add_middleware(Guard, limit=settings.body_limit)
+    app.add_middleware(Guard, limit=settings.body_limit, traffic=state.traffic)
+    app.add_middleware(Observer, metrics=state.metrics, spans=state.spans)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -76,31 +80,15 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    database = Database.of(app.state.settings)
-    app.state.database = database
-    app.state.journal = Journal(database, Catalog(database))
+    state = app.state
+    database, watch = Database.of(state.settings), Watch(state.settings)
+    state.database, state.watch = database, watch
+    state.journal = Journal(database, Catalog(database))
     try:
-        yield
+        async with kept_up(database, state.settings.idempotency_days):
+            yield
     finally:
-        await database.close()
-
-
-async def _alive() -> dict[str, str]:
-    """Whether the process answers at all."""
-    return {"status": "alive"}
-
-
-async def _ready(request: Request) -> Response:
-    """Whether the database answers and holds the tables of this release."""
-    database: Database = request.app.state.database
-    async with database.reading() as connection:
-        revision = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
-    return JSONResponse({"status": "ready", "revision": revision})
-
-
-_NOT_READY: dict[int | str, dict[str, Any]] = {
-    503: {"model": errors.Problem, "content": {errors.PROBLEM: {}}, "description": "The database does not answer"}
-}
+        await asyncio.gather(*(part.close() for part in (database, watch, state.spans) if part is not None))
 
 
 async def _problem_page(request: Request, slug: str) -> Response:
@@ -125,7 +113,7 @@ async def _refused(request: Request, refused: Exception) -> Response:
 
 
 async def _unavailable(request: Request, lost: Exception) -> Response:
-    log.error("database unavailable: %s", lost)
+    log.warning("database unavailable: %s", lost)
     return errors.answer(request, errors.Unavailable())
 
 
@@ -181,9 +169,3 @@ _UNREADABLE = Mistake(
     message_id="Isi permintaan tidak dapat dibaca sebagai JSON UTF-8 yang wajar.",
     message_en="The request body cannot be read as reasonable UTF-8 JSON.",
 )
-
-
-def _tell_problems_truly(operation: dict[str, Any]) -> None:
-    for status, response in operation.get("responses", {}).items():
-        if int(status) >= 400:
-            response["content"] = {errors.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}

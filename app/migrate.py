@@ -10,7 +10,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.database import LOST, DatabaseUnavailable
+from app.pool import LOST, DatabaseUnavailable
 from app.tables.grants import statements
 
 ROOT = Path(__file__).resolve().parent.parent

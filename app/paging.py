@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from app.errors import RequestInvalid
@@ -28,6 +29,12 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: str | None
+
+
+_NUL_TOLD = {
+    "message_id": "Isian ini memuat karakter NUL, yang tidak tersimpan di mana pun. Hapus karakter itu.",
+    "message_en": "This holds the character NUL, which is stored nowhere. Remove it.",
+}
 
 
 class Listing(BaseModel):
@@ -47,7 +54,7 @@ class Listing(BaseModel):
     @classmethod
     def _without_nul(cls, value: Any) -> Any:
         if isinstance(value, str) and "\0" in value:
-            raise ValueError("NUL is not a character that can be searched for")
+            raise PydanticCustomError("nul", _NUL_TOLD["message_en"], _NUL_TOLD)
         return value
 
     def after(self, read: Callable[[str], Place]) -> Place | None:
@@ -85,15 +92,18 @@ def paged(listing: Listing, found: Sequence[Item], place: Callable[[Item], str])
     return Page(items=items, next=listing.cursor_at(place(items[-1])) if more else None)
 
 
-def respond(request: Request, listing: Listing, page: Page[Any]) -> Response:
-    """The page as JSON, or as CSV where that was asked for; the cursor of a CSV page stands in a Link header."""
+def respond(request: Request, listing: Listing, page: Page[Any], shape: type[BaseModel]) -> Response:
+    """The page as JSON, or as CSV where that was asked for; the cursor of a CSV page stands in a Link header.
+
+    `shape` is what the items are; an empty CSV names its columns, too.
+    """
     if listing.format == "csv" or (listing.format is None and _prefers_csv(request.headers.get("accept", ""))):
         headers = {"Content-Disposition": "attachment; filename=alur.csv"}
         if page.next:
             # relative: the client's own Host header is no part of the address
             following = request.url.include_query_params(cursor=page.next)
             headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-        return Response(_csv(page), headers=headers, media_type="text/csv; charset=utf-8")
+        return Response(_csv(page, shape), headers=headers, media_type="text/csv; charset=utf-8")
     return Response(page.model_dump_json(), media_type="application/json")
 
 
@@ -134,14 +144,13 @@ def _prefers_csv(accept: str) -> bool:
     return "text/csv" in kinds and "application/json" not in kinds
 
 
-def _csv(page: Page[Any]) -> str:
+def _csv(page: Page[Any], shape: type[BaseModel]) -> str:
     """One row an item, one column a field. Nested values are JSON; a cell that a spreadsheet would run is quoted."""
     written = io.StringIO()
-    rows = [item.model_dump(mode="json", by_alias=True) for item in page.items]
-    names = list(rows[0]) if rows else []
+    names = [field.serialization_alias or name for name, field in shape.model_fields.items()]
     writer = csv.writer(written)
     writer.writerow(names)
-    for row in rows:
+    for row in (item.model_dump(mode="json", by_alias=True) for item in page.items):
         writer.writerow([_cell(row[name]) for name in names])
     return written.getvalue()
 

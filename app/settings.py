@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,4 +25,50 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port the server listens on; 0 takes a free one.")
     pool_size: int = Field(default=10, ge=1, le=1_000, description="Connections to PostgreSQL a process keeps.")
+    pool_wait: float = Field(
+        default=5, gt=0, le=60, description="Seconds a request waits for a free connection before it is answered 503."
+    )
+    statement_timeout: float = Field(
+        default=10, ge=0.1, le=600, description="Seconds after which PostgreSQL gives a statement up."
+    )
+    lock_timeout: float = Field(
+        default=2, ge=0.1, le=600, description="Seconds after which PostgreSQL gives waiting for a lock up."
+    )
+    in_flight_limit: int = Field(
+        default=256,
+        ge=1,
+        le=100_000,
+        description="Requests a process works on at once; one more is answered 503 with Retry-After.",
+    )
+    idempotency_days: int = Field(
+        default=7, ge=7, le=3_650, description="Days the first answer to an Idempotency-Key is kept, at least."
+    )
+    drain_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description="Seconds between SIGTERM and closing the port, for load balancers to look elsewhere.",
+    )
+    shutdown_seconds: int = Field(
+        default=25, ge=1, le=300, description="Seconds that requests in flight have to finish once the port is closed."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="What is logged: info has one line a request."
+    )
+    log_format: Literal["json", "text"] | None = Field(
+        default=None, description="How lines look. Unset: text on a terminal, JSON otherwise."
+    )
     body_limit: int = Field(default=1_048_576, ge=1_024, description="Largest request body in bytes.")
+
+
+def described() -> str:
+    """Every setting as a Markdown table: its variable, its default, what it is."""
+    rows = [
+        f"| `ALUR_{name.upper()}` | {_default(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | |", "|---|---|---|", *rows]) + "\n"
+
+
+def _default(value: object) -> str:
+    return "unset" if value is None else f"`{value}`"

@@ -6,9 +6,10 @@ An instance is a tree of scopes, each with one token in the same compiled machin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
@@ -22,6 +23,16 @@ class Value(BaseModel):
     """Anything that is compared by what it holds and never changes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same with some parts replaced. All that is in here is frozen, so nothing needs copying, however deep."""
+        given = update or {}
+        copy = object.__new__(type(self))
+        object.__setattr__(copy, "__dict__", {**self.__dict__, **given})
+        object.__setattr__(copy, "__pydantic_fields_set__", {*self.__pydantic_fields_set__, *given})
+        object.__setattr__(copy, "__pydantic_extra__", None)
+        object.__setattr__(copy, "__pydantic_private__", None)
+        return copy
 
 
 class InstanceStatus(StrEnum):

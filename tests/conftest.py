@@ -28,6 +28,11 @@ settings.register_profile("soak", max_examples=10_000, deadline=None)
 """For `--hypothesis-profile=soak`: tests that leave the number of examples to the profile run for long."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", type=float, default=0, help="1 for the long forms of tests/soak, or a share of that")
+    parser.addoption("--chaos-seed", type=int, default=None, help="what tests/soak do at random follows from it")
+
+
 @pytest.fixture(scope="session")
 def runner() -> Iterator[asyncio.Runner]:
     """Carries out what is asynchronous for tests that are not."""

@@ -16,7 +16,6 @@ from uuid import UUID
 
 import asyncpg
 import httpx
-import uvicorn
 from sqlalchemy import insert, make_url
 
 from app.clock import new_id, now
@@ -28,7 +27,7 @@ from app.identity.callers import SCOPES
 from app.identity.issue import issue_key
 from app.instances.verify import Proof, verify
 from app.main import create_app
-from app.serve import bound, url_of
+from app.serve import Server, bound, url_of
 from app.settings import Settings
 from app.tables import agencies, holders, officials, positions, role_bindings, units
 from engine.definition import NodeKind, ProcessDefinition
@@ -54,30 +53,16 @@ def kalbar_lakip() -> ProcessDefinition:
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
     """Serve Alur over real HTTP in a thread, on a free port, and give its address."""
-    listener = bound(settings)
-    config = uvicorn.Config(create_app(settings), access_log=False, log_config=None, server_header=False, lifespan="on")
-    server = _Signalling(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="alur")
+    listener, answers = bound(settings), threading.Event()
+    server = Server(create_app(settings), settings, listener, answers.set)
+    thread = threading.Thread(target=server.run, name="alur")
     thread.start()
     try:
-        assert server.answers.wait(30), "the server did not start"
+        assert answers.wait(30), "the server did not start"
         yield url_of(listener)
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join()
-        listener.close()
-
-
-class _Signalling(uvicorn.Server):
-    """A server that says when it answers."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.answers = threading.Event()
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self.answers.set()
 
 
 class Faults(logging.Handler):

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import idempotency
 from app.database import Database
-from app.errors import DefinitionOfAnotherAgency
+from app.errors import DefinitionOfAnotherAgency, EffectUnknown
 from app.idempotency import Answer, RetryKey
+from app.pool import DatabaseUnavailable
 from app.tables import process_definitions
 from engine.compiler import CompiledProcess
 from engine.definition import ProcessDefinition
@@ -77,17 +78,37 @@ async def publish_once(
     new_id: Callable[[], UUID],
     tell: Callable[[Publication], Answer],
 ) -> Answer:
-    """Publish and keep the answer under its Idempotency-Key, both or neither."""
-    async with database.transaction() as connection:
-        # senders of one key take turns, so that the second finds the answer of the first
-        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{client}{retry.key}", 1))))
-        known = await idempotency.look_up(connection, client, retry)
-        if known:
-            return known
-        publication = await publish(connection, definition, agency_id, client=client, now=now, new_id=new_id)
-        answer = tell(publication)
-        await idempotency.store(connection, client, retry, answer, now)
+    """Publish and keep the answer under its Idempotency-Key, both or neither, even if the request goes away.
+
+    Where the connection breaks it is published once more: content that stands already makes no second version.
+    Raises DefinitionOfAnotherAgency, DatabaseUnavailable before anything was written, and EffectUnknown after.
+    """
+    written = False
+
+    async def deed() -> Answer:
+        nonlocal written
+        async with database.transaction() as connection:
+            # senders of one key take turns, so that the second finds the answer of the first
+            turn = func.hashtextextended(f"{client}{retry.key}", 1)
+            await connection.execute(select(func.pg_advisory_xact_lock(turn)))
+            known = await idempotency.look_up(connection, client, retry)
+            if known:
+                return known
+            publication = await publish(connection, definition, agency_id, client=client, now=now, new_id=new_id)
+            answer = tell(publication)
+            await idempotency.store(connection, client, retry, answer, now)
+            written = True
         return answer
+
+    try:
+        return await database.unbroken(deed())
+    except DatabaseUnavailable:
+        if not written:
+            raise
+    try:
+        return await database.unbroken(deed())
+    except DatabaseUnavailable as gone:
+        raise EffectUnknown from gone
 
 
 async def latest_version(connection: AsyncConnection, key: str) -> Any | None:

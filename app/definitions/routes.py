@@ -9,17 +9,18 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from app.clock import new_id
 from app.definitions import queries
 from app.definitions.publish import Publication, publish_once
-from app.definitions.schemas import DefinitionView
+from app.definitions.schemas import EXAMPLE, DefinitionValid, DefinitionView
 from app.errors import DefinitionInvalid, MediaTypeUnsupported
-from app.http import CSV, From, Reader, Responses, Stored, problems
+from app.http import BODY, CSV, From, Reader, Responses, Stored, located, problems
 from app.idempotency import Answer
 from app.identity.callers import Caller, recognise
+from app.intake import StrictRoute
 from app.paging import Page, respond
 from engine.definition import ProcessDefinition
 from engine.errors import DefinitionRejected, Mistake
 from engine.reader import read_json, read_yaml
 
-routes = APIRouter(prefix="/v1/definitions", tags=["definitions"])
+routes = APIRouter(prefix="/v1/definitions", tags=["definitions"], route_class=StrictRoute)
 
 READERS = {
     "application/yaml": read_yaml,
@@ -29,21 +30,28 @@ READERS = {
 }
 """How a body is read, by its media type."""
 
-_SHEET = ProcessDefinition.model_json_schema(by_alias=False, ref_template="#/components/schemas/{model}-Input")
-PARTS = {f"{name}-Input": part for name, part in _SHEET.pop("$defs").items()}
-"""The parts of a definition as they may be sent, for the OpenAPI document."""
+_SHEET = ProcessDefinition.model_json_schema(by_alias=False, ref_template="#/components/schemas/{model}")
+_SHEET.pop("$defs")  # the same parts as in the answers
+SHAPES = {"ProcessDefinition": _SHEET}
+"""What may be sent beside what FastAPI knows of, for the OpenAPI document."""
 
 _BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/yaml": {"schema": {"type": "string"}},
-            "application/json": {"schema": _SHEET},
+            "application/yaml": {"schema": {"type": "string"}, "example": EXAMPLE},
+            "application/json": {"schema": {"$ref": "#/components/schemas/ProcessDefinition"}},
         },
     }
 }
 
-_UNCHANGED: Responses = {200: {"model": DefinitionView, "description": "Unchanged: no new version"}}
+_ANSWERS: Responses = {
+    200: {
+        "model": DefinitionView | DefinitionValid,
+        "description": "Unchanged, so no new version; or, where only that was asked, valid",
+    },
+    **located(201, "The version that was published."),
+}
 
 Key = Annotated[str, Path(pattern=r"^[^\x00]*$")]
 Number = Annotated[int, Path(ge=1, le=1_000_000, alias="n")]
@@ -53,7 +61,7 @@ Number = Annotated[int, Path(ge=1, le=1_000_000, alias="n")]
     "",
     status_code=201,
     response_model=DefinitionView,
-    responses=_UNCHANGED | problems(403, 409, 413, 415, 422),
+    responses=_ANSWERS | problems(403, 409, *BODY),
     openapi_extra=_BODY,
 )
 async def publish_definition(request: Request, database: Stored, sender: From, validate_only: bool = False) -> Response:
@@ -65,7 +73,7 @@ async def publish_definition(request: Request, database: Stored, sender: From, v
     if agency is None:
         raise DefinitionInvalid(_agency_mistake(definition, caller))
     if validate_only:
-        return Response('{"valid":true}', media_type="application/json")
+        return Response(DefinitionValid().model_dump_json(), media_type="application/json")
     ask = sender.ask(body.decode())
     answer = await publish_once(
         database, definition, agency, client=caller.client, retry=ask.retry, now=ask.now, new_id=new_id, tell=_told
@@ -78,7 +86,7 @@ async def list_definitions(
     request: Request, database: Stored, caller: Reader, listing: Annotated[queries.Definitions, Query()]
 ) -> Response:
     """List the newest version of each SOP of your agencies."""
-    return respond(request, listing, await queries.newest(database, caller, listing))
+    return respond(request, listing, await queries.newest(database, caller, listing), DefinitionView)
 
 
 @routes.get("/{key}", response_model=DefinitionView, responses=problems(403, 404, 422))
@@ -92,7 +100,7 @@ async def list_versions(
     request: Request, database: Stored, caller: Reader, key: Key, listing: Annotated[queries.Versions, Query()]
 ) -> Response:
     """All versions of an SOP, newest first."""
-    return respond(request, listing, await queries.versions(database, caller, key, listing))
+    return respond(request, listing, await queries.versions(database, caller, key, listing), DefinitionView)
 
 
 @routes.get("/{key}/versions/{n}", response_model=DefinitionView, responses=problems(403, 404, 422))

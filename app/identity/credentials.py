@@ -6,19 +6,16 @@ import binascii
 import hashlib
 import secrets
 from dataclasses import dataclass
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Header, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
 
-from app.errors import IdentityMissing
+from app.errors import IdentityMissing, RequestInvalid
+from engine.errors import Mistake
 
 PREFIX = "alur_"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SECRET_DIGITS, _CHECK_DIGITS = 43, 6
-
-_bearer = HTTPBearer(auto_error=False, description="An API key of Alur: alur_...")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +26,27 @@ class Credential:
     official: UUID | None
 
 
-async def credential(
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-    official: Annotated[
-        UUID | None, Header(alias="Alur-On-Behalf-Of", description="The official for whom the key acts.")
-    ] = None,
-) -> Credential:
-    """The credential of this request. Raises IdentityMissing where there is no well-formed key."""
-    if bearer is None or not is_well_formed(bearer.credentials):
+def credential(headers: Headers) -> Credential:
+    """The credential of a request. Raises IdentityMissing without a well-formed key, RequestInvalid for a wrong id."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    key = key.strip()
+    if scheme.lower() != "bearer" or not is_well_formed(key):
         raise IdentityMissing
-    return Credential(hash_of(bearer.credentials), official)
+    named = headers.get(ON_BEHALF_OF)
+    try:
+        return Credential(hash_of(key), UUID(named) if named is not None else None)
+    except ValueError as wrong:
+        raise RequestInvalid(_ID_MISTAKE) from wrong
+
+
+ON_BEHALF_OF = "Alur-On-Behalf-Of"
+
+_ID_MISTAKE = Mistake(
+    at=ON_BEHALF_OF,
+    message_id="Tulis id pejabat, seperti yang tertera pada candidates[].official.",
+    message_en="Write the id of an official, as it stands in candidates[].official.",
+    expected="01a3f0c2-5b7e-7c11-9d55-3d2f6a8e4b10",
+)
 
 
 def new_key() -> str:

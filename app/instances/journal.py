@@ -3,22 +3,19 @@
 Loading authenticates the credential and reads the instance, the task, the roster and any stored answer: one statement.
 Applying writes instance (guarded by the length of its trail), tasks, trail and stored answer: one statement in
 autocommit, so nothing is ever half done. Whoever comes second finds zero rows changed, or collides on the stored
-answer; then the answer is looked up, or the instance loaded and decided anew.
+answer; then the answer is looked up, or the instance loaded and decided anew. Where the connection breaks while
+something is written, nobody guesses: the event is looked for by its id as soon as the database answers again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
-
-import asyncpg
 
 from app.database import Database, Prepared
 from app.definitions.catalog import Catalog
@@ -27,6 +24,7 @@ from app.idempotency import Answer, Ask, parameters
 from app.identity.callers import require_official, require_scope
 from app.identity.roster import Roster
 from app.instances import statements
+from app.instances.doubts import ATTEMPTS, Doubts, wait_a_turn
 from app.instances.record import projected, recorded
 from app.instances.surroundings import Surroundings
 from engine.commands import Performer
@@ -34,9 +32,6 @@ from engine.decide import Decision
 from engine.events import StepReturned
 from engine.state import InstanceState, TaskStatus
 from engine.trail import Chapter
-
-ATTEMPTS = 12
-"""How often a change is decided anew when others were first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +104,15 @@ class Journal:
         return await self._change(ask, load, decide, tell)
 
     async def _change(self, ask: Ask, load: Callable[[], Any], decide: Decide, tell: Tell) -> Answer:
+        doubts = Doubts(self.database)
         for attempt in range(ATTEMPTS):
-            await _wait_a_turn(attempt)
-            held = await load()
+            await wait_a_turn(attempt)
+            held = await doubts.settled(load)
             if isinstance(held, Answer):
                 return held
             decision = decide(held)
             answer = tell(held.after(decision), decision)
-            if await self._apply(ask, held, decision, answer):
+            if await doubts.written(self._apply(ask, held, decision, answer), decision, answer):
                 return answer
         raise Contended
 
@@ -190,36 +186,27 @@ class Journal:
     async def _apply(self, ask: Ask, held: Held, decision: Decision, answer: Answer) -> bool:
         """Write what was decided, all of it or nothing; false where somebody else was first."""
         sealed = recorded(decision.events, held.chapter, held.client, length=held.trail_length, head=held.trail_head)
-        try:
-            row = await statements.CHANGE.one(
-                self.database,
-                instance_id=held.around.id,
-                expected_length=held.trail_length,
-                agency_id=held.agency_id,
-                status=decision.state.status,
-                state=decision.state.model_dump_json(),
-                ended_at=decision.state.ended_at,
-                trail_length=sealed.length,
-                trail_head=sealed.head,
-                tasks=projected(decision, held.around.process),
-                events=sealed.rows,
-                client_id=held.client,
-                now=ask.now,
-                answer_fingerprint=ask.retry.fingerprint,
-                answer_status=answer.status,
-                answer_body=answer.body,
-                answer_location=answer.location,
-                **parameters(ask.retry),
-            )
-        except asyncpg.UniqueViolationError:
-            return False
+        row = await statements.CHANGE.change(
+            self.database,
+            instance_id=held.around.id,
+            expected_length=held.trail_length,
+            agency_id=held.agency_id,
+            status=decision.state.status,
+            state=decision.state.model_dump_json(),
+            ended_at=decision.state.ended_at,
+            trail_length=sealed.length,
+            trail_head=sealed.head,
+            tasks=projected(decision, held.around.process),
+            events=sealed.rows,
+            client_id=held.client,
+            now=ask.now,
+            answer_fingerprint=ask.retry.fingerprint,
+            answer_status=answer.status,
+            answer_body=answer.body,
+            answer_location=answer.location,
+            **parameters(ask.retry),
+        )
         return row is not None and row["changed"] == 1
-
-
-async def _wait_a_turn(attempt: int) -> None:
-    """Let others go first: not at all at first, then longer and longer and never in step, at most a second."""
-    if attempt:
-        await asyncio.sleep(random.random() * min(1.0, 0.004 * 2**attempt))  # noqa: S311  no secret hangs on it
 
 
 async def surroundings(row: Any, catalog: Catalog) -> Surroundings:

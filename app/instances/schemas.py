@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from app.instances.headline import headline
 from app.instances.surroundings import Surroundings, progress
 from engine.definition import Route
-from engine.state import DoneOutside, InstanceState, InstanceStatus, Text
+from engine.state import DoneOutside, InstanceState, InstanceStatus, Moment, Output, Text
 from engine.trail import canonical_json
 
 LARGEST_INPUT = 16_384
@@ -56,13 +57,68 @@ def _too_much(id_: str, english: str, limit: str) -> PydanticCustomError:
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 
 
+def _a_day(value: Any) -> Any:
+    """A number would be taken for seconds since 1970, a moment for its day."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return value
+    raise PydanticKnownError("date_parsing", {"error": "not written as year-month-day"})
+
+
+def _an_instant(value: Any) -> Any:
+    """A number, also in quotes, would be taken for seconds since 1970."""
+    if isinstance(value, str) and re.match(r"\d{4}-\d{2}-\d{2}", value):
+        return value
+    raise PydanticKnownError("datetime_parsing", {"error": "not written as date and time"})
+
+
+Day = Annotated[date, Field(strict=False), BeforeValidator(_a_day)]
+"""A day, written `2026-03-02`."""
+
+Instant = Annotated[Moment, Field(strict=False), BeforeValidator(_an_instant)]
+"""A moment, written `2026-03-02T08:00:00+07:00`."""
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+VersionNumber = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole)]
+"""Of an SOP. JSON knows one kind of number, so 2.0 is 2."""
+
+
+def _in_the_calendar(day: str) -> str:
+    try:
+        date.fromisoformat(day)
+    except ValueError as wrong:
+        told = {
+            "message_id": "Tanggal surat ini tidak ada di kalender.",
+            "message_en": "This letter date is not in the calendar.",
+        }
+        raise PydanticCustomError("date_impossible", "This letter date is not in the calendar.", told) from wrong
+    return day
+
+
+class Document(Output):
+    """A document that is handed over."""
+
+    letter_date: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$"),
+            AfterValidator(_in_the_calendar),
+            Field(json_schema_extra={"format": "date"}),
+        ]
+        | None
+    ) = None
+
+
 class ReferenceAsked(Asked):
     """How the starting system names the cycle; `id` is unique within the client and `system`."""
 
     system: ShortText
     id: ShortText
     letter_number: ShortText | None = None
-    letter_date: Annotated[date, Field(strict=False)] | None = None
+    letter_date: Day | None = None
 
 
 class DuplicateAsked(Asked):
@@ -71,21 +127,33 @@ class DuplicateAsked(Asked):
     reason: Text
 
 
+class DoneAsked(DoneOutside):
+    """An activity that was done outside before, and by whom, when and with what outputs, as far as is known."""
+
+    activity: ShortText
+    performed_at: Instant | None = None
+    outputs: Annotated[tuple[Document, ...], Field(max_length=20)] = ()
+
+
 class StartAtAsked(Asked):
     """Where a cycle already under way begins here, why, and what was done outside before."""
 
     activity: ShortText
     reason: Text
-    done: Annotated[tuple[DoneOutside, ...], Field(max_length=400, strict=False)] = ()
+    done: Annotated[tuple[DoneAsked, ...], Field(max_length=400, strict=False)] = ()
 
 
 class StartAsked(Asked):
     """A cycle to be started. `agency` and `version` default to the definition's agency and newest version."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"definition": "kalbar-lakip", "period": "2026", "title": "LAKIP 2026"}]}
+    )
+
     definition: ShortText
     period: ShortText | None = None
     agency: ShortText | None = None
-    version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    version: VersionNumber | None = None
     title: ShortText | None = None
     data: Annotated[dict[str, Any], AfterValidator(_storable)] = {}
     duplicate: DuplicateAsked | None = None
@@ -96,11 +164,19 @@ class StartAsked(Asked):
 class ReasonAsked(Asked):
     """Why an instance is cancelled, suspended or resumed."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "Menunggu hasil reviu Inspektorat."}]})
+
     reason: Text
 
 
 class AnswerAsked(Asked):
     """A party's answer. `outcome` may be left out where there is one; `node` and `unit` where one place awaits it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"party": "diskominfo", "outcome": "direkomendasikan", "reference": "000.8/117/2026"}]
+        }
+    )
 
     party: ShortText
     outcome: ShortText | None = None
@@ -112,6 +188,8 @@ class AnswerAsked(Asked):
 
 class CommentAsked(Asked):
     """A remark for the trail. It can never be changed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Konsep sudah dibahas bersama Bappeda."}]})
 
     text: Text
 

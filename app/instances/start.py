@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import select
 
 from app.clock import new_id
@@ -24,7 +24,8 @@ from app.idempotency import Answer, Ask, parameters
 from app.identity.callers import require_official, require_scope
 from app.identity.roster import Roster
 from app.instances import statements
-from app.instances.journal import ATTEMPTS, Journal
+from app.instances.doubts import ATTEMPTS, Doubts, wait_a_turn
+from app.instances.journal import Journal
 from app.instances.record import projected, recorded
 from app.instances.schemas import InstanceView, StartAsked
 from app.instances.surroundings import Surroundings
@@ -38,15 +39,19 @@ from engine.trail import GENESIS, Chapter, canonical_json
 
 async def start(journal: Journal, ask: Ask, asked: StartAsked) -> Answer:
     """Start an instance. Raises DuplicateInstance, ReferenceTaken, NotFound and what the engine refuses."""
-    for _ in range(ATTEMPTS):
-        found = await _threshold(journal, ask, asked)
+    doubts = Doubts(journal.database)
+    # one id however often it is tried: an instance that was begun unheard of cannot be begun again
+    load = partial(_threshold, journal, ask, asked, new_id())
+    for attempt in range(ATTEMPTS):
+        await wait_a_turn(attempt)
+        found = await doubts.settled(load)
         if isinstance(found, Answer):
             return found
         command = found.command(ask, asked)
         decision = decide.start(found.around.process, command, now=ask.now, new_id=new_id)
         view = InstanceView.of(decision.state, found.around)
         answer = Answer(201, view.model_dump_json(), f"/v1/instances/{found.around.id}")
-        if await _begin(journal, ask, found, command, decision, answer):
+        if await doubts.written(_begin(journal, ask, found, command, decision, answer), decision, answer):
             return answer
     raise Contended
 
@@ -81,7 +86,7 @@ class _Threshold:
         )
 
 
-async def _threshold(journal: Journal, ask: Ask, asked: StartAsked) -> _Threshold | Answer:
+async def _threshold(journal: Journal, ask: Ask, asked: StartAsked, instance_id: UUID) -> _Threshold | Answer:
     row = await statements.THRESHOLD.one(
         journal.database,
         secret_hash=ask.credential.secret_hash,
@@ -107,7 +112,7 @@ async def _threshold(journal: Journal, ask: Ask, asked: StartAsked) -> _Threshol
     require_official(ask.credential.official, row["official_allowed"], named=False)
     _refuse_a_second(row, asked)
     await _require_own_officials(journal, row["agency_id"], asked)
-    return await _stand(journal, row, ask, asked)
+    return await _stand(journal, row, ask, asked, instance_id)
 
 
 def _unknown(row: Any, asked: StartAsked) -> Mistake:
@@ -162,11 +167,11 @@ def _existing(row: Any, which: str) -> Existing:
     )
 
 
-async def _stand(journal: Journal, row: Any, ask: Ask, asked: StartAsked) -> _Threshold:
+async def _stand(journal: Journal, row: Any, ask: Ask, asked: StartAsked, instance_id: UUID) -> _Threshold:
     roster = Roster.of(json.loads(row["roster"]) if row["roster"] else ())
     named = asked.reference
     around = Surroundings(
-        id=new_id(),
+        id=instance_id,
         process=await journal.catalog.process(row["definition_id"]),
         agency=row["agency"],
         timezone=row["timezone"],
@@ -205,35 +210,32 @@ async def _begin(
     process = around.process
     chapter = Chapter(instance_id=around.id, definition=process.definition.key, version=process.version)
     sealed = recorded(decision.events, chapter, found.client, length=0, head=GENESIS)
-    try:
-        row = await statements.BEGIN.one(
-            journal.database,
-            instance_id=around.id,
-            agency_id=found.agency_id,
-            definition_id=found.definition_id,
-            definition_key=process.definition.key,
-            period=around.period,
-            title=around.title,
-            status=decision.state.status,
-            state=decision.state.model_dump_json(),
-            trail_length=sealed.length,
-            trail_head=sealed.head,
-            client_id=found.client,
-            reference_system=around.reference_system,
-            reference_id=around.reference_id,
-            letter_number=around.letter_number,
-            letter_date=around.letter_date,
-            duplicate_of=command.duplicate_of,
-            data=canonical_json(around.data),
-            now=ask.now,
-            tasks=projected(decision, process),
-            events=sealed.rows,
-            answer_fingerprint=ask.retry.fingerprint,
-            answer_status=answer.status,
-            answer_body=answer.body,
-            answer_location=answer.location,
-            **parameters(ask.retry),
-        )
-    except asyncpg.UniqueViolationError:
-        return False
+    row = await statements.BEGIN.change(
+        journal.database,
+        instance_id=around.id,
+        agency_id=found.agency_id,
+        definition_id=found.definition_id,
+        definition_key=process.definition.key,
+        period=around.period,
+        title=around.title,
+        status=decision.state.status,
+        state=decision.state.model_dump_json(),
+        trail_length=sealed.length,
+        trail_head=sealed.head,
+        client_id=found.client,
+        reference_system=around.reference_system,
+        reference_id=around.reference_id,
+        letter_number=around.letter_number,
+        letter_date=around.letter_date,
+        duplicate_of=command.duplicate_of,
+        data=canonical_json(around.data),
+        now=ask.now,
+        tasks=projected(decision, process),
+        events=sealed.rows,
+        answer_fingerprint=ask.retry.fingerprint,
+        answer_status=answer.status,
+        answer_body=answer.body,
+        answer_location=answer.location,
+        **parameters(ask.retry),
+    )
     return row is not None and row["changed"] == 1

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    any_,
     bindparam,
     cast,
     column,
@@ -354,6 +355,11 @@ def _offices_then() -> Select[Any]:
     ).where(instances.c.id == bindparam("instance_id", type_=Uuid))
 
 
+def _happened() -> Select[Any]:
+    """The event that stands, of some that were written without anybody hearing how it ended."""
+    return select(audit_events.c.id).where(audit_events.c.id == any_(bindparam("events", type_=ARRAY(Uuid)))).limit(1)
+
+
 def _wanted_definition() -> Any:
     version = bindparam("version", type_=Integer)
     return (
@@ -411,3 +417,4 @@ CHANGE = Prepared(_change)
 THRESHOLD = Prepared(_threshold)
 BEGIN = Prepared(_begin)
 OFFICES_THEN = Prepared(_offices_then)
+HAPPENED = Prepared(_happened)

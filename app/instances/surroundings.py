@@ -50,18 +50,26 @@ class Surroundings:
 
 
 def progress(state: InstanceState, process: CompiledProcess) -> tuple[int, int]:
-    """How many printed rows are done and need not be done again, of how many."""
-    finished = sum(_is_finished(activity.id, state, process) for activity in process.definition.activities)
+    """How many printed rows are done and need not be done again, of how many.
+
+    A row inside a node counts once every unit (or branch) that is still at work in there has done it.
+    """
+    done, by_anyone = set(state.done), {one.partition("@")[0] for one in state.done}
+    at_work = _at_work(state.root)
+    finished = 0
+    for activity in process.definition.activities:
+        units = at_work.get(process.places.of[activity.id].inside)
+        finished += all(lane(activity.id, unit) in done for unit in units) if units else activity.id in by_anyone
     return finished, len(process.definition.activities)
 
 
-def _is_finished(activity: str, state: InstanceState, process: CompiledProcess) -> bool:
-    """Done, and by every unit that is still at work in the node around it."""
-    around = process.places.of[activity].inside
-    at_work = [child.unit for scope in _all(state.root) if scope.node == around for child in scope.children]
-    if at_work:
-        return all(lane(activity, unit) in state.done for unit in at_work)
-    return any(one == activity or one.startswith(f"{activity}@") for one in state.done)
+def _at_work(root: Scope) -> dict[str | None, list[str | None]]:
+    """The units (null for a branch) of the scopes that each composite node owns now."""
+    at_work: dict[str | None, list[str | None]] = {}
+    for scope in _all(root):
+        if scope.children:
+            at_work.setdefault(scope.node, []).extend(child.unit for child in scope.children)
+    return at_work
 
 
 def _all(scope: Scope) -> Iterator[Scope]:

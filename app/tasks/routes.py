@@ -7,9 +7,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.http import CSV, From, Now, Reader, problems
+from app.http import BODY, CSV, From, Now, Reader, problems
 from app.instances import queries as instances
 from app.instances.door import Door
+from app.intake import StrictRoute
 from app.paging import Page, respond
 from app.tasks import queries
 from app.tasks.claim import claim, unclaim
@@ -18,7 +19,13 @@ from app.tasks.deliver import deliver
 from app.tasks.schemas import CompleteAsked, Completed, DeliveryAsked, TaskView, UndoAsked
 from app.tasks.undo import undo
 
-routes = APIRouter(tags=["tasks"])
+routes = APIRouter(tags=["tasks"], route_class=StrictRoute)
+
+
+@routes.post("/v1/tasks/{id}/complete", response_model=Completed, responses=problems(400, 403, 404, 409, *BODY))
+async def complete_task(door: Door, sender: From, id: UUID, asked: CompleteAsked) -> Response:
+    """Complete a task with an outcome, and open what follows."""
+    return (await complete(door, sender.ask(asked.model_dump_json()), id, asked)).response()
 
 
 @routes.get("/v1/tasks", response_model=Page[TaskView], responses=CSV | problems(403, 422))
@@ -26,7 +33,7 @@ async def list_tasks(
     request: Request, door: Door, caller: Reader, now: Now, listing: Annotated[queries.Tasks, Query()]
 ) -> Response:
     """List tasks; `for=me` is the inbox of the official named."""
-    return respond(request, listing, await queries.listed(door.database, door.catalog, caller, listing, now))
+    return respond(request, listing, await queries.listed(door.database, door.catalog, caller, listing, now), TaskView)
 
 
 @routes.get("/v1/instances/{id}/tasks", response_model=Page[TaskView], responses=CSV | problems(403, 404, 422))
@@ -36,7 +43,7 @@ async def list_tasks_of_instance(
     """List every task of an instance, closed ones too."""
     await instances.one(door.database, door.catalog, caller, id, now)
     mine = listing.model_copy(update={"instance": str(id)})
-    return respond(request, mine, await queries.listed(door.database, door.catalog, caller, mine, now))
+    return respond(request, mine, await queries.listed(door.database, door.catalog, caller, mine, now), TaskView)
 
 
 @routes.get("/v1/tasks/{id}", response_model=TaskView, responses=problems(403, 404, 422))
@@ -57,19 +64,13 @@ async def unclaim_task(door: Door, sender: From, id: UUID) -> Response:
     return (await unclaim(door, sender.ask(""), id)).response()
 
 
-@routes.post("/v1/tasks/{id}/complete", response_model=Completed, responses=problems(400, 403, 404, 409, 413, 422))
-async def complete_task(door: Door, sender: From, id: UUID, asked: CompleteAsked) -> Response:
-    """Complete a task with an outcome, and open what follows."""
-    return (await complete(door, sender.ask(asked.model_dump_json()), id, asked)).response()
-
-
-@routes.post("/v1/tasks/{id}/undo", response_model=Completed, responses=problems(400, 403, 404, 409, 413, 422))
+@routes.post("/v1/tasks/{id}/undo", response_model=Completed, responses=problems(400, 403, 404, 409, *BODY))
 async def undo_task(door: Door, sender: From, id: UUID, asked: UndoAsked) -> Response:
     """Take a mistaken completion or return back, while nothing it opened has been acted on."""
     return (await undo(door, sender.ask(asked.model_dump_json()), id, asked.reason)).response()
 
 
-@routes.post("/v1/tasks/{id}/deliveries", response_model=TaskView, responses=problems(400, 403, 404, 409, 413, 422))
+@routes.post("/v1/tasks/{id}/deliveries", response_model=TaskView, responses=problems(400, 403, 404, 409, *BODY))
 async def deliver_to_task(door: Door, sender: From, id: UUID, asked: DeliveryAsked) -> Response:
     """Note that a unit or party handed in what the step waits for."""
     return (await deliver(door, sender.ask(asked.model_dump_json()), id, asked)).response()

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.identity.roster import Candidate
-from app.instances.schemas import Asked, InstanceView, ShortText
+from app.instances.schemas import Asked, Document, InstanceView, Instant, ShortText
 from app.instances.surroundings import Surroundings
 from engine.commands import Complete, Performer
 from engine.definition import Route, SubStep, TimeLimit
-from engine.state import InstanceState, InstanceStatus, Moment, Output, TaskState, TaskStatus, Text
-
-
-def _a_real_date(document: Output) -> Output:
-    if document.letter_date is not None:
-        try:
-            date.fromisoformat(document.letter_date)
-        except ValueError as wrong:
-            told = {
-                "message_id": "Tanggal surat ini tidak ada di kalender.",
-                "message_en": "This letter date is not in the calendar.",
-            }
-            raise PydanticCustomError("date_impossible", "This letter date is not in the calendar.", told) from wrong
-    return document
-
-
-Document = Annotated[Output, AfterValidator(_a_real_date)]
+from engine.state import InstanceState, InstanceStatus, Line, Output, TaskState, TaskStatus, Text
 
 
 class Evidence(Asked):
     """What shows that somebody signed on paper: a reference or a link, with its fingerprint where there is one."""
 
     name: ShortText = "bukti"
-    url: Annotated[str, Field(max_length=2_000, pattern=r"^https://[^\s\x00]+$")] | None = None
-    reference: Text | None = None
+    url: Annotated[str, Field(max_length=1_000, pattern=r"^https://[^\s\x00]+$")] | None = None
+    reference: Line | None = None
     sha256: Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @property
@@ -49,11 +32,15 @@ class Evidence(Asked):
 class UndoAsked(Asked):
     """Why a completion or return is taken back."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "Salah memilih hasil."}]})
+
     reason: Text
 
 
 class DeliveryAsked(Asked):
     """Material that a unit or party handed in. `from` is the unit's key or the party's id."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"from": "bidang-koperasi", "reference": "800/12/KOP"}]})
 
     from_: ShortText = Field(alias="from")
     reference: Text | None = None
@@ -63,13 +50,22 @@ class DeliveryAsked(Asked):
 class CompleteAsked(Asked):
     """How an activity ended. One output for each printed one on a forward outcome, none on a return."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"outputs": [{"name": "SK Tim Penyusunan LAKIP", "reference": "188.4/12/2026"}]},
+                {"outcome": "returned", "reason": "Angka pada tabel 3 belum sama dengan data bidang."},
+            ]
+        }
+    )
+
     outcome: Annotated[str, Field(max_length=60)] | None = None
     outputs: Annotated[tuple[Document, ...], Field(max_length=20, strict=False)] = ()
     attachments: Annotated[tuple[Document, ...], Field(max_length=20, strict=False)] = ()
     note: Text | None = None
     reason: Text | None = None
     units: Annotated[tuple[ShortText, ...], Field(max_length=200, strict=False)] = ()
-    performed_at: Annotated[Moment, Field(strict=False)] | None = None
+    performed_at: Instant | None = None
     performed_by: Annotated[UUID, Field(strict=False)] | None = None
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=20, strict=False)] = ()
 
@@ -249,7 +245,12 @@ def _materials(task: TaskState, state: InstanceState, around: Surroundings) -> l
     order = {activity.id: activity.number for activity in around.process.definition.activities}
     return [
         MaterialView(
-            **output.model_dump(),
+            name=output.name,
+            url=output.url,
+            reference=output.reference,
+            sha256=output.sha256,
+            letter_date=output.letter_date,
+            missing_reason=output.missing_reason,
             activity=material.activity,
             round=material.round,
             by=material.by,

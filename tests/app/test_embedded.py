@@ -234,6 +234,35 @@ async def test_two_processes_share_a_server_and_the_last_one_stops_it(
     assert not (place(folder) / "data" / "postmaster.pid").exists()
 
 
+async def test_who_must_be_alone_is_refused_among_others_and_keeps_others_out(
+    running: Running, folder: Path, refuge: Path
+) -> None:
+    alone = partial(embedded.held, folder, settings=SETTINGS, refuge=refuge, alone=True)
+    with running(folder) as addresses:
+        with pytest.raises(EmbeddedDatabaseFailed, match="somebody else is using it"), alone():
+            pytest.fail("it was not alone")
+        assert await ask(addresses.application, "SELECT 1") == 1
+    with alone() as server:
+        for again in (partial(running, folder), alone):
+            with pytest.raises(EmbeddedDatabaseFailed, match=r"it is being restored|somebody else"), again():
+                pytest.fail("it was let in")
+        assert await ask(server.addresses.application, "SELECT 1") == 1
+    with running(folder) as addresses:
+        assert await ask(addresses.application, "SELECT 1") == 1
+    assert not server_lives(folder)
+
+
+async def test_a_program_that_ends_badly_says_why(running: Running, folder: Path, refuge: Path) -> None:
+    with embedded.held(folder, settings=SETTINGS, refuge=refuge) as server:
+        with pytest.raises(EmbeddedDatabaseFailed, match=r'pg_dump[\s\S]*database "nowhere" does not exist'):
+            async with embedded.program(server, "pg_dump", role="alur_owner", database="nowhere") as dumping:
+                assert await dumping.stdout.read() == b""
+        with pytest.raises(KeyError):
+            async with embedded.program(server, "pg_restore", role="alur_owner", database="alur") as restoring:
+                raise KeyError
+        assert restoring.returncode == -signal.SIGKILL
+
+
 async def test_a_server_whose_starter_was_killed_is_adopted(running: Running, folder: Path, refuge: Path) -> None:
     with another_user(folder, refuge) as starter:
         starter.stdout.readline()

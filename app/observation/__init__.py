@@ -1,0 +1,1 @@
+"""What a running server shows of itself: log lines, numbers, spans, and whether it is ready for work."""

@@ -1,0 +1,43 @@
+"""What a server does beside answering: forgets stored answers that are old enough. Every process may do it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from app.clock import now
+from app.database import Database
+from app.idempotency import prune
+from app.pool import DatabaseUnavailable
+
+log = logging.getLogger("alur")
+
+INTERVAL = 3_600.0
+"""Seconds between two rounds."""
+
+
+@asynccontextmanager
+async def kept_up(database: Database, idempotency_days: int) -> AsyncIterator[None]:
+    """Keep the database tidy while the block lasts."""
+    rounds = asyncio.create_task(_rounds(database, timedelta(days=idempotency_days)), name="upkeep")
+    try:
+        yield
+    finally:
+        rounds.cancel()
+        await asyncio.gather(rounds, return_exceptions=True)
+
+
+async def _rounds(database: Database, kept: timedelta) -> None:
+    while True:
+        try:
+            forgotten = await prune(database, now() - kept)
+        except DatabaseUnavailable as lost:
+            log.warning("upkeep waits for the database: %s", lost)
+        except Exception:
+            log.exception("upkeep failed, and is tried again later")
+        else:
+            log.info("upkeep: %d stored answers forgotten", forgotten)
+        await asyncio.sleep(INTERVAL)
