@@ -39,7 +39,7 @@ def _server(home: Path) -> Iterator[dict[str, str]]:
     if file.exists() and _answers(_read(file)):
         yield _read(file)
         return
-    quiet = {**os.environ, "ALUR_PORT": "0"}
+    quiet = {**os.environ, "ALUR_PORT": "0", "ALUR_LOG_LEVEL": "warning"}
     server = subprocess.Popen([sys.executable, "-m", "app.cli", "run"], env=quiet, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None  # noqa: S101  asked for above

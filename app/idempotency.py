@@ -21,6 +21,7 @@ from starlette.responses import Response
 from app.database import Database
 from app.errors import IdempotencyKeyReused, RequestInvalid
 from app.identity.credentials import Credential
+from app.observation.exchange import present
 from app.tables import idempotency_answers
 from engine.errors import Mistake
 
@@ -55,6 +56,7 @@ class RetryKey:
             return None
         if bytes(row["answer_fingerprint"]) != self.fingerprint:
             raise IdempotencyKeyReused
+        present().is_repeat = True
         return Answer(row["answer_status"], row["answer_body"], row["answer_location"])
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.database import Database
 from app.errors import IdentityMissing, OfficialNotAllowed, OnBehalfOfMissing, ScopeMissing
 from app.identity.credentials import Credential
+from app.observation.exchange import present
 from app.tables import agencies, api_key_agencies, api_key_officials, api_keys, officials
 
 SCOPES = ("read", "start", "act", "answer", "record", "publish", "admin")
@@ -80,6 +81,7 @@ async def recognise(database: Database, credential: Credential, scope: str) -> C
         row = rows.one_or_none()
     if row is None:
         raise IdentityMissing
+    present().client = row.id
     served = {key: UUID(agency_id) for key, agency_id in (row.agencies or {}).items()}
     caller = Caller(row.id, frozenset(row.scopes), served, credential.official)
     require_scope(caller.scopes, scope)

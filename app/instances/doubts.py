@@ -19,6 +19,7 @@ from app.database import Database
 from app.errors import EffectUnknown
 from app.idempotency import Answer
 from app.instances import statements
+from app.observation.exchange import present
 from app.pool import DatabaseUnavailable, OutcomeUnclear
 from engine.decide import Decision
 from engine.errors import Refused
@@ -49,6 +50,7 @@ class Doubts:
 
         Raises DatabaseUnavailable where it was never sent.
         """
+        present().events = tuple(event.type for event in decision.events)
         try:
             return await writing
         except FIRST_ELSEWHERE:

@@ -27,6 +27,7 @@ from app.instances import statements
 from app.instances.doubts import ATTEMPTS, Doubts, wait_a_turn
 from app.instances.record import projected, recorded
 from app.instances.surroundings import Surroundings
+from app.observation.exchange import present
 from engine.commands import Performer
 from engine.decide import Decision
 from engine.events import StepReturned
@@ -137,6 +138,7 @@ class Journal:
         )
         if row is None:
             raise IdentityMissing
+        present().client = row["client_id"]
         if (known := ask.retry.first_answer(row)) is not None:
             return known
         if row["instance_id"] is None:

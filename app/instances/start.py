@@ -29,6 +29,7 @@ from app.instances.journal import Journal
 from app.instances.record import projected, recorded
 from app.instances.schemas import InstanceView, StartAsked
 from app.instances.surroundings import Surroundings
+from app.observation.exchange import present
 from app.tables import officials
 from engine import decide
 from engine.commands import Performer, Reference, Start, StartAt
@@ -102,6 +103,7 @@ async def _threshold(journal: Journal, ask: Ask, asked: StartAsked, instance_id:
     )
     if row is None:
         raise IdentityMissing
+    present().client = row["client_id"]
     if (known := ask.retry.first_answer(row)) is not None:
         return known
     require_scope(frozenset(row["scopes"]), "start")
