@@ -49,8 +49,9 @@ def read_calendar(text: str | bytes) -> WorkCalendar:
         calendar = WorkCalendar.model_validate_json(raw)
     except ValidationError as wrong:
         errors = wrong.errors(include_url=False)
-        found = (*from_validation(errors, model=WorkCalendar), *_rules(_well_shaped(raw, errors)))
-        raise CalendarRejected(_bounded(found)) from wrong
+        told = from_validation(errors[:MOST_MISTAKES], model=WorkCalendar)
+        found = (*told, *_rules(_well_shaped(raw, errors)))
+        raise CalendarRejected(_bounded(found, untold=len(errors[MOST_MISTAKES:]))) from wrong
     require_right(calendar)
     return calendar
 
@@ -76,9 +77,9 @@ def _too_large(size: int) -> Mistake:
     )
 
 
-def _bounded(found: tuple[Mistake, ...]) -> tuple[Mistake, ...]:
-    left = len(found) - MOST_MISTAKES
-    if left <= 0:
+def _bounded(found: tuple[Mistake, ...], untold: int = 0) -> tuple[Mistake, ...]:
+    left = max(len(found) - MOST_MISTAKES, 0) + untold
+    if left == 0:
         return found
     rest = Mistake(
         at="",

@@ -145,7 +145,7 @@ class _Course:
     def bounds(self, first: int, last: int) -> tuple[int, int]:
         """Where the line of working time enters and leaves these days, as far as the limit runs."""
         begin, end = self.line.elapsed(Place(first, 0)), self.line.elapsed(Place(last + 1, 0))
-        return max(begin, self.laid.begin), min(max(end, self.laid.begin), self.laid.end)
+        return max(begin, self.laid.begin), min(end, self.laid.end)
 
     def paused_by(self, elapsed: int) -> int:
         """How much pauses have cut out by then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -105,6 +106,9 @@ SIX_DAYS = Hours(
 
 # Generated
 
+remembered = lru_cache(maxsize=1_000)
+"""A strategy that is drawn from again need not be built again, which takes longer than the drawing."""
+
 ZONES = ("Asia/Jakarta", "Asia/Pontianak", "Asia/Makassar", "Asia/Jayapura")
 
 TURNS = [
@@ -115,6 +119,7 @@ TURNS = [
 """Days around which reckoning is hard."""
 
 
+@remembered
 def clocks(first: int, last: int) -> st.SearchStrategy[str]:
     return st.integers(first * 4, last * 4).map(lambda quarter: f"{quarter // 4:02}:{quarter % 4 * 15:02}")
 
@@ -138,6 +143,7 @@ WEEKS = st.one_of(
 )  # fmt: skip
 
 
+@remembered
 def days_around(turn: date, reach: int) -> st.SearchStrategy[date]:
     return st.integers(-reach, reach).map(lambda days: turn + timedelta(days))
 
@@ -190,6 +196,7 @@ def changes(draw: st.DrawFn, turn: date, off: list[date]) -> list[Change]:
 turns = st.sampled_from(TURNS) | st.dates(date(2024, 1, 1), date(2028, 12, 31))
 
 
+@remembered
 def moments(turn: date, reach: int = 12) -> st.SearchStrategy[datetime]:
     """Whole minutes around a day, mostly at hours when people work."""
     midnight = datetime(turn.year, turn.month, turn.day, tzinfo=UTC)
@@ -198,6 +205,7 @@ def moments(turn: date, reach: int = 12) -> st.SearchStrategy[datetime]:
     return (by_day | quarters).map(lambda at: midnight + timedelta(days=at[0], minutes=at[1]))
 
 
+@remembered
 def limits(longest: int) -> st.SearchStrategy[Limit]:
     """Time limits in every unit, up to about so many months."""
     most = {
@@ -211,6 +219,7 @@ def limits(longest: int) -> st.SearchStrategy[Limit]:
     return st.one_of(*(st.builds(Limit, amounts[unit], st.just(unit)) for unit in TimeUnit))
 
 
+@remembered
 def fractions(longest: int) -> st.SearchStrategy[Limit]:
     """Time limits whose amount is no whole number."""
     parts = st.sampled_from([Fraction(1, 2), Fraction(1, 4), Fraction(2, 3)])
@@ -218,6 +227,7 @@ def fractions(longest: int) -> st.SearchStrategy[Limit]:
     return st.builds(lambda limit, part: Limit(limit.amount - 1 + part, limit.unit), whole, parts)
 
 
+@remembered
 def pauses(turn: date) -> st.SearchStrategy[list[Pause]]:
     edges = st.tuples(moments(turn, 20), moments(turn, 20)).map(sorted)
     return st.lists(edges.map(lambda edge: Pause(edge[0], edge[1], "menunggu")), max_size=3)

@@ -341,6 +341,11 @@ def test_the_latest_start_leaves_the_whole_limit(calendar, due, limit, start):
     assert calendar.latest_start(at(due), waktu(limit)).at == at(start)
 
 
+def test_a_latest_start_is_a_whole_minute(calendar):
+    due = at("Sen 2026-08-03 14:00") + timedelta(seconds=30)
+    assert calendar.latest_start(due, waktu("2 jam")).at == at("Sen 2026-08-03 11:00")
+
+
 # Days
 
 
@@ -470,6 +475,16 @@ def test_a_year_without_cuti_bersama_says_so_in_every_answer():
     for answer in answers:
         assert [(one.kind, one.first.year, one.last.year) for one in answer.caveats] == [undecreed]
     assert calendar.due(december, waktu("1 hari")).caveats == ()
+
+
+def test_an_estimate_inside_a_year_does_not_hide_that_it_is_not_decreed():
+    season = ramadan("Ramadan 1448 H", date(2027, 2, 8), date(2027, 3, 9), estimated=True)
+    calendar = compiled(seasons=(season,), years=(YEAR_2026, HolidayYear(year=2027, legal_basis="SKB")))
+    assert caveats(calendar, "Sen 2027-08-02 10:00") == [(CaveatKind.NOT_DECREED, 2027, 2027)]
+    assert [kind for kind, _, _ in caveats(calendar, "Sen 2027-02-15 10:00")] == [
+        CaveatKind.NOT_DECREED,
+        CaveatKind.ESTIMATED,
+    ]
 
 
 def test_a_year_that_is_not_loaded_says_so(calendar):
@@ -607,6 +622,13 @@ def calls_of(calendar: CompiledCalendar, limit: Limit) -> int:
 
 def test_the_text_of_a_calendar_is_the_same_from_version_to_version():
     assert digest(a_calendar().canonical()) == "68e33e3b1c860d7c523ef9503beffb426297d07566ebcfd50234ea93de6f88da"
+
+
+def test_the_order_in_which_the_days_of_a_shift_are_named_says_nothing():
+    shifts = tuple(shift.model_copy(update={"days": shift.days[::-1]}) for shift in REGULAR_HOURS.shifts)
+    turned = a_calendar(hours=(REGULAR_HOURS.model_copy(update={"shifts": shifts}),))
+    assert turned != a_calendar()
+    assert turned.canonical() == a_calendar().canonical()
 
 
 def test_a_calendar_does_not_change():

@@ -167,7 +167,15 @@ def test_of_very_many_mistakes_the_rest_is_counted():
     del document["changes"]
     found = mistakes(document)
     assert len(found) == MOST_MISTAKES + 1
-    assert "199" in found[-1].message_id
+    assert "199" in found[-1].message_id  # of 299 that repeat the first
+
+
+def test_of_very_many_misshapen_entries_the_rest_is_counted():
+    document = the_document()
+    document["holidays"] = [{"tanggal": "2026-01-01"}] * 3_000  # four keys missing and one unknown in each
+    found = mistakes(document)
+    assert len(found) == MOST_MISTAKES + 1
+    assert str(5 * 3_000 - MOST_MISTAKES) in found[-1].message_id
 
 
 def test_a_calendar_that_was_never_read_is_checked_before_it_is_reckoned_with():

@@ -62,7 +62,12 @@ def test_months_after_a_period_are_whole_months(calendar, period, months, day):
 
 @pytest.mark.parametrize(
     ("period", "day", "on"),
-    [("2026-03", 10, "2026-04-10"), ("2026-12", 10, "2027-01-10"), ("2026-01", 30, "2026-02-28")],
+    [
+        ("2026-03", 10, "2026-04-10"),
+        ("2026-12", 10, "2027-01-10"),
+        ("2026-01", 30, "2026-02-28"),
+        ("2026-02", 30, "2026-03-30"),
+    ],
 )
 def test_a_day_of_the_next_month_may_be_named(calendar, period, day, on):
     assert fall(calendar, AfterPeriod(months=1, day=day), period).on == date.fromisoformat(on)

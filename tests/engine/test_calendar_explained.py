@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from pydantic import TypeAdapter
 
 from engine.calendar import Change, ChangeKind, HolidayYear, ramadan
 from engine.definition import TimeUnit
-from engine.explanation import MOST_NOTES, Fold, SkipKind, explain
+from engine.explanation import MOST_NOTES, Explanation, Fold, SkipKind, explain
 from engine.working_time import CompiledCalendar, Limit, Pause
 from tests.engine.calendars import SIX_DAYS, YEAR_2026, compiled
 from tests.engine.test_calendar import at, waktu
@@ -226,3 +227,9 @@ def test_an_explanation_costs_no_more_for_a_thousand_years(calendar):
     finally:
         del calendar.line.shift
     assert looked_at < 100
+
+
+def test_an_explanation_is_json_as_it_is(calendar):
+    told = explain(calendar, at("Sel 2026-03-17 14:00"), waktu("2 hari"))
+    kept = TypeAdapter(Explanation)
+    assert kept.validate_json(kept.dump_json(told)) == told

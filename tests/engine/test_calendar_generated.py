@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
+from typing import Any
 
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from engine.calendar import WorkCalendar
-from engine.calendar_checks import mistakes_in, read_calendar
+from engine.calendar_checks import CalendarRejected, mistakes_in, read_calendar
 from engine.definition import TimeUnit
+from engine.errors import Mistake
 from engine.explanation import explain
 from engine.timeline import Place
 from engine.working_time import CompiledCalendar, Limit, Pause
@@ -300,3 +303,42 @@ def test_an_answer_is_the_same_whatever_was_asked_before(world, data):
         warm.line.elapsed(Place(day.toordinal(), 0))
     opened, limit = data.draw(moments(turn)), data.draw(limits(30))
     assert warm.due(opened, limit) == CompiledCalendar(calendar).due(opened, limit)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["2026-03-19", "07:30"])
+
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(document: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a document but the whole."""
+    if isinstance(document, dict | list):
+        for step, value in document.items() if isinstance(document, dict) else enumerate(document):
+            yield (*path, step)
+            yield from places(value, (*path, step))
+
+
+def mistakes_of(text: str) -> tuple[Mistake, ...]:
+    """What is found wrong when a text is read."""
+    try:
+        return mistakes_in(read_calendar(text))
+    except CalendarRejected as refused:
+        event("refused")
+        return refused.mistakes or (Mistake(at="", message_id="", message_en=""),)
+
+
+@THOROUGH
+@given(worlds, st.data())
+def test_whatever_stands_in_a_document_it_is_read_or_refused_in_sentences(world, data):
+    document = json.loads(world[0].canonical())
+    for _ in range(data.draw(st.integers(1, 3))):
+        *steps, last = data.draw(st.sampled_from(list(places(document))))
+        found = document
+        for step in steps:
+            found = found[step]
+        found[last] = data.draw(ANYTHING)
+    assert all(mistake.message_id and mistake.message_en for mistake in mistakes_of(json.dumps(document)))
