@@ -19,7 +19,19 @@ from tests.bench.load import Crew, Promised, crew
 from tests.bench.processor import Usage, spent
 from tests.bench.sample import Sample, sampled
 from tests.bench.sections import Section, sections
-from tests.bench.stage import Serving, Stage, alur, copy_of, demonstration, postgres, serving, settle, sql, superuser_of
+from tests.bench.stage import (
+    Serving,
+    Stage,
+    alur,
+    copy_of,
+    database_of,
+    demonstration,
+    postgres,
+    serving,
+    settle,
+    sql,
+    superuser_of,
+)
 
 CLIENTS = (1, 4, 16)
 OF_STARTS = 1 / 4  # of the seconds; a cycle has a dozen steps, so this is more than enough to do steps in
@@ -147,19 +159,17 @@ class Bench:
 
     def _warm(self, clients: int) -> None:
         """Let every connection prepare its statements, then give the planner something to plan with."""
-        for what in self.servers:
-            self._over_http(what, clients, 1, 0)
+        for what, server in self.servers.items():
+            self.load.told(self.load.order(what, server.url, clients, seconds=2))
         settle(self.stage)
-        self.extra_starts = 0
 
     def _floor(self, what: str, clients: int, seconds: float, number: int) -> Reading:
-        idle = processor.children(self.stage.postmaster)
         before, wal, begun = processor.read(None, self.stage.postmaster), self._wal(), time.monotonic()
         extent = ("-T", str(max(1, round(seconds))))
         self.used_up += 101  # not always the same instances: those that were worked on before are slower
         begin = self.used_up % INSTANCES
         run = pgbench(self.by_hand, self.floors[what], clients=clients, extent=extent, begin=begin)
-        self._wait_for_backends_to_end(idle)
+        self._wait_for_backends_to_end()
         used = Used.between(before, processor.read(None, self.stage.postmaster), run.cpu_seconds)
         return Reading(
             what=what,
@@ -183,7 +193,7 @@ class Bench:
         requests, all_of_them = len(latencies), sum(part.requests for part in told)
         self.extra_starts += sum(part.extra_starts for part in told)
         if not latencies:
-            raise SystemExit(f"{what}: not one answer in {seconds} s")
+            raise SystemExit(f"{what}: not one answer in {seconds:g} s; measure for longer")
         used = Used.between(before, after, sum(part.cpu_seconds for part in told))
         return Reading(
             what=what,
@@ -209,10 +219,9 @@ class Bench:
         written: int = sql(self.stage.addresses.superuser, "SELECT (pg_current_wal_lsn() - '0/0')::bigint")[0][0]
         return written
 
-    def _wait_for_backends_to_end(self, idle: int) -> None:
+    def _wait_for_backends_to_end(self) -> None:
         """Only then is their processor time known."""
-        patience = time.monotonic() + 5
-        while processor.children(self.stage.postmaster) > idle and time.monotonic() < patience:
+        while processor.backends(self.stage.postmaster, database_of(self.by_hand)):
             time.sleep(0.01)  # nobody is told when somebody else's child ends
 
 

@@ -53,23 +53,25 @@ def by_ps(text: str) -> float:
     return seconds + 86_400 * int(days or 0)
 
 
-def children(pid: int) -> int:
-    """How many children a process has; none where there is no /proc."""
-    return sum(1 for _ in _children(pid)) if HAS_PROC else 0
+def backends(postmaster: int, database: str) -> int:
+    """How many processes PostgreSQL has for connections to a database; none where there is no /proc."""
+    title = f" {database} [local]".encode()
+    pids = [pid for pid, _ in _children(postmaster)] if HAS_PROC else []
+    return sum(title in (PROC / str(pid) / "cmdline").read_bytes() for pid in pids)
 
 
 def _of_family(pid: int) -> float:
     """A process with its children, those that have ended and were waited for, too."""
-    return _in_seconds(*_stat(pid)[11:15]) + sum(_in_seconds(*stat[11:13]) for stat in _children(pid))
+    return _in_seconds(*_stat(pid)[11:15]) + sum(_in_seconds(*stat[11:13]) for _, stat in _children(pid))
 
 
-def _children(pid: int) -> Iterator[list[str]]:
+def _children(pid: int) -> Iterator[tuple[int, list[str]]]:
     for entry in PROC.iterdir():
         if entry.name.isdigit():
             with suppress(OSError):  # it may have ended since
                 stat = _stat(int(entry.name))
                 if int(stat[1]) == pid:
-                    yield stat
+                    yield int(entry.name), stat
 
 
 def _of_machine() -> float:

@@ -155,23 +155,14 @@ def _processor(results: Results) -> Iterator[str]:
 
 def _sections(results: Results) -> Iterator[str]:
     yield (
-        "One step after the other, in one process, through the whole application but without a socket; microseconds,"
-        " the middle of all. Waiting is mostly PostgreSQL at work."
+        "One step after the other, in one process, through the whole application; microseconds, the middle of all."
+        " Sockets and the parsing of HTTP are not in it. Waiting is mostly PostgreSQL at work."
     )
     yield ""
-    rows = [(one.name, f"{one.cpu:.0f}", f"{one.wall - one.cpu:.0f}") for one in results.sections]
+    waited = [max(0.0, one.wall - one.cpu) for one in results.sections]
     together = sum(one.cpu for one in results.sections)
-    rows.append(("together", f"{together:.0f}", f"{sum(one.wall - one.cpu for one in results.sections):.0f}"))
-    clients = min(results.options.clients)
-    served = _field(readings_of(results.readings, STEPS, clients), "server_cpu_ms")
-    if served:
-        rows.append(
-            (
-                f"besides, in the server with {clients} client: sockets, HTTP",
-                f"{served.middle * 1000 - together:.0f}",
-                "",
-            )
-        )
+    rows = [(one.name, f"{one.cpu:.0f}", f"{wait:.0f}") for one, wait in zip(results.sections, waited, strict=True)]
+    rows.append(("together", f"{together:.0f}", f"{sum(waited):.0f}"))
     yield from _table(("", "processor", "waiting"), rows)
 
 

@@ -115,14 +115,19 @@ async def _people_and_sops(addresses: Addresses, environment: Path) -> tuple[str
 
 def copy_of(stage: Stage, name: str) -> Stage:
     """The same stage with a copy of its database, which nobody may be connected to."""
-    owned = f"CREATE DATABASE {name} TEMPLATE {make_url(stage.addresses.application).database} OWNER alur_owner"
+    owned = f"CREATE DATABASE {name} TEMPLATE {database_of(stage)} OWNER alur_owner"
     sql(stage.addresses.superuser, owned)
     return replace(stage, addresses=within(stage.addresses, name))
 
 
+def database_of(stage: Stage) -> str:
+    """The name of the stage's own database."""
+    return str(make_url(stage.addresses.application).database)
+
+
 def superuser_of(stage: Stage) -> str:
     """The superuser's address of the stage's own database."""
-    return within(stage.addresses, str(make_url(stage.addresses.application).database)).superuser
+    return within(stage.addresses, database_of(stage)).superuser
 
 
 def settle(stage: Stage) -> None:

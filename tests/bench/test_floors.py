@@ -61,6 +61,14 @@ def test_a_floor_writes_the_rows_of_a_step(prepared: Sampled, form: str) -> None
 
 
 @pytest.mark.parametrize("form", FLOORS)
+def test_a_floor_writes_another_state_each_time(prepared: Sampled, form: str) -> None:
+    floor, step = floors(prepared.sample)[form], prepared.sample.step
+    for steps, state in ((1, step.instance["state"]), (2, step.instance_before["state"])):
+        pgbench(prepared.stage, floor, clients=1, extent=("-t", str(steps)))
+        assert first_instance(prepared.stage)[2] == state
+
+
+@pytest.mark.parametrize("form", FLOORS)
 def test_a_floor_leaves_one_open_task_in_each_instance(prepared: Sampled, form: str) -> None:
     pgbench(prepared.stage, floors(prepared.sample)[form], clients=CLIENTS, extent=("-t", str(EACH)))
     many = (
