@@ -56,7 +56,7 @@ class Attempt:
     names: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        return f"{self.outcome} {self.sent_at:.3f}-{self.ended_at:.3f} {self.answer[:200]}"
+        return f"{self.outcome} {self.sent_at:.3f}-{self.ended_at:.3f} {self.answer[:300]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Wire:
         self._plan = Plan({mark.encode(): fault for mark, fault in faults.items()}, gone_after)
 
     def mend(self) -> set[str]:
-        """Let everything be well again, and what was held back arrive; gives the marks that were never written."""
+        """Let everything be well again, and what was held back arrive; gives the marks of what was spared."""
         spared: set[bytes] = self._run(self._mended())
         return {mark.decode() for mark in spared}
 
@@ -96,8 +96,11 @@ class Wire:
         plan.all_met.set()
         plan.mended.set()
         await asyncio.gather(*(line.over.wait() for line in self._lines if line.held))
-        assert plan.late == {mark for mark in plan.met if plan.faults[mark] is Fault.DELAYED}
-        return set(plan.faults) - plan.met
+        return {
+            mark
+            for mark, fault in plan.faults.items()
+            if mark not in (plan.late if fault is Fault.DELAYED else plan.met)
+        }
 
     async def _end(self, listening: asyncio.Server) -> None:
         listening.close()
@@ -236,9 +239,9 @@ class _Line:
                 return mark
             if when == AT_COMMIT:
                 self._uncommitted = mark
-        elif type == QUERY and said.startswith(b"COMMIT"):
+        elif type == QUERY:
             mark, self._uncommitted = self._uncommitted, None
-            return mark
+            return mark if said.startswith(b"COMMIT") else None
         return None
 
 
