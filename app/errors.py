@@ -218,6 +218,12 @@ KINDS: Mapping[type[Refused], Kind] = {
     engine.TaskNotClaimed: Kind(
         409, "Tugas belum diambil", "Task not claimed", "Tugas ini belum diambil siapa pun, jadi tidak perlu dilepas."
     ),
+    engine.TaskPaused: Kind(
+        409, "Jam sudah berhenti", "Task paused", "Jam langkah ini sudah dihentikan; lanjutkan dulu."
+    ),
+    engine.TaskNotPaused: Kind(
+        409, "Jam sedang berjalan", "Task not paused", "Jam langkah ini sedang berjalan, jadi tidak perlu dilanjutkan."
+    ),
     engine.AssigneeMismatch: Kind(
         403, "Bukan pemegang tugas", "Not the assignee", "Hanya pejabat yang mengambil tugas ini yang dapat melepasnya."
     ),

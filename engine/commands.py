@@ -70,6 +70,7 @@ class Start:
     reference: Reference | None = None
     units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     start_at: StartAt | None = None
+    deadline: Deadline | None = None
     definition_hash: str | None = None
     duplicate_of: UUID | None = None
     reason: str | None = None
@@ -162,3 +163,50 @@ class Resume:
 class Comment:
     by: Performer
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    by: Performer
+    task: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoOn:
+    """Let the clock of a paused step run again."""
+
+    by: Performer
+    task: UUID
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """A statutory deadline and what it rests on."""
+
+    at: datetime
+    legal_basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayAnew:
+    """The calendar or the statutory deadline is another one: lay what is open anew.
+
+    `legal_basis` is that of the change of the calendar.
+    """
+
+    deadline: Deadline | None
+    legal_basis: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """Tell what has become due.
+
+    `superiors` are the positions above each task's, nearest first; `expected_end` is when the instance would end if
+    every step took the time its sheet gives it, null where that is not known.
+    """
+
+    superiors: Mapping[UUID, tuple[str, ...]] = field(default_factory=dict)
+    expected_end: datetime | None = None

@@ -14,13 +14,17 @@ from typing import Any
 from uuid import UUID
 
 from engine.commands import (
+    Announce,
     Answer,
     Cancel,
     Claim,
     Comment,
     Complete,
     Deliver,
+    GoOn,
+    LayAnew,
     Office,
+    Pause,
     Performer,
     Resume,
     Start,
@@ -51,12 +55,19 @@ from engine.errors import (
     StartNotPossible,
     TaskClaimed,
     TaskNotClaimed,
+    TaskNotPaused,
+    TaskPaused,
     TaskUnknown,
     UnitsMissing,
     UnitsRequired,
 )
 from engine.errors import InstanceSuspended as SuspendedRefusal
 from engine.events import (
+    Because,
+    CalendarChanged,
+    DeadlineAtRisk,
+    DeadlineChanged,
+    DeadlinePassed,
     Event,
     InstanceCancelled,
     InstanceCommented,
@@ -69,8 +80,14 @@ from engine.events import (
     PartyAsked,
     StepClaimed,
     StepCompleted,
+    StepDueChanged,
+    StepDueSoon,
+    StepEscalated,
     StepOpened,
+    StepOverdue,
+    StepPaused,
     StepReleased,
+    StepResumed,
     StepReturned,
     StepUndone,
     StepWithdrawn,
@@ -78,8 +95,20 @@ from engine.events import (
 from engine.evolve import evolve
 from engine.period import require_period
 from engine.places import OUTERMOST
+from engine.schedule import Laid, Schedule
 from engine.scopes import kinds_of_units, units_missing
-from engine.state import Asked, InstanceState, InstanceStatus, Output, Returned, Scope, TaskState, TaskStatus, lane
+from engine.state import (
+    Asked,
+    InstanceState,
+    InstanceStatus,
+    Notice,
+    Output,
+    Returned,
+    Scope,
+    TaskState,
+    TaskStatus,
+    lane,
+)
 
 NewId = Callable[[], UUID]
 
@@ -93,14 +122,16 @@ class Decision:
     tasks: tuple[TaskState, ...]
 
 
-def start(process: CompiledProcess, command: Start, *, now: datetime, new_id: NewId) -> Decision:
+def start(
+    process: CompiledProcess, command: Start, *, now: datetime, new_id: NewId, schedule: Schedule | None = None
+) -> Decision:
     """Begin a cycle and open its first activity."""
     require_period(process.definition.cycle, command.period)
     for node, needed, there in units_missing(process, command.units):
         raise UnitsMissing(kind=node.units, needed=needed, there=there)
     _require_start_at(process, command, now)
     began = command.start_at
-    course = _Course(process, None, now, new_id)
+    course = _Course(process, None, now, new_id, schedule)
     reference = command.reference
     begun = course.happens(
         InstanceStarted,
@@ -117,6 +148,9 @@ def start(process: CompiledProcess, command: Start, *, now: datetime, new_id: Ne
         start_at=began.activity if began else None,
         done=began.done if began else (),
         definition_hash=command.definition_hash,
+        calendar=schedule.id if schedule else None,
+        deadline=command.deadline.at if command.deadline else None,
+        deadline_basis=command.deadline.legal_basis if command.deadline else None,
         reason="; ".join(filter(None, (command.reason, began.reason if began else None))) or None,
         input=dict(command.input) or None,
     )
@@ -151,16 +185,20 @@ def unclaim(
 
 
 def complete(
-    process: CompiledProcess, state: InstanceState, command: Complete, *, now: datetime, new_id: NewId
+    process: CompiledProcess,
+    state: InstanceState,
+    command: Complete,
+    *,
+    now: datetime,
+    new_id: NewId,
+    schedule: Schedule | None = None,
 ) -> Decision:
     """Complete a live task with an outcome and open what the outcome leads to."""
     task = _require_live_task(state, command.task)
     activity = process.activity(task.activity)
     if command.performed_at is not None and not task.opened_at <= command.performed_at <= now:
         raise PerformedAtImpossible
-    office = _require_candidate(process, task, command.by)
-    if task.status is TaskStatus.CLAIMED and task.assignee != command.by.official:
-        raise TaskClaimed(task=task)
+    office = _require_free_for(process, task, command.by)
     route = process.route(activity, command.outcome)
     returns = route.kind is RouteKind.RETURN
     _require_papers(command, activity.expected_outputs if not returns else (), reason=returns)
@@ -169,7 +207,7 @@ def complete(
     _require_units(process, state, task, route, command)
     _require_paper_trail(command)
 
-    course = _Course(process, state, now, new_id)
+    course = _Course(process, state, now, new_id, schedule)
     if task.status is TaskStatus.OPEN:
         course.happens(
             StepClaimed, command.by, office, task=task, assignee=command.by.official, recorded_by=command.recorded_by
@@ -203,7 +241,15 @@ def complete(
     return course.decision()
 
 
-def undo(process: CompiledProcess, state: InstanceState, command: Undo, *, now: datetime, new_id: NewId) -> Decision:
+def undo(
+    process: CompiledProcess,
+    state: InstanceState,
+    command: Undo,
+    *,
+    now: datetime,
+    new_id: NewId,
+    schedule: Schedule | None = None,
+) -> Decision:
     """Take back a mistaken completion or return while nothing it opened has been acted on."""
     _require_moving(state)
     undoable = next((one for one in reversed(state.undoable) if one.task.id == command.task), None)
@@ -212,11 +258,14 @@ def undo(process: CompiledProcess, state: InstanceState, command: Undo, *, now: 
     official = command.by.official
     if official is None or official not in (undoable.task.assignee, undoable.performed_by, undoable.recorded_by):
         raise NotThePerformer
-    course = _Course(process, state, now, new_id)
+    course = _Course(process, state, now, new_id, schedule)
     course.withdraw([task for task in state.tasks if task.id in undoable.opened], undoable.event)
     activity = process.activity(undoable.task.activity)
     office = _office_for(activity, undoable.task, command.by)
-    course.happens(StepUndone, command.by, office, task=undoable.task, undone=undoable.event, reason=command.reason)
+    undone = course.happens(
+        StepUndone, command.by, office, task=undoable.task, undone=undoable.event, reason=command.reason
+    )
+    course.lay_anew(Because.UNDONE, undone.id)
     return course.decision()
 
 
@@ -243,7 +292,13 @@ def deliver(
 
 
 def answer(
-    process: CompiledProcess, state: InstanceState, command: Answer, *, now: datetime, new_id: NewId
+    process: CompiledProcess,
+    state: InstanceState,
+    command: Answer,
+    *,
+    now: datetime,
+    new_id: NewId,
+    schedule: Schedule | None = None,
 ) -> Decision:
     """Record a party's answer and open what it leads to."""
     _require_moving(state)
@@ -251,7 +306,7 @@ def answer(
     node = process.node(asked.node)
     assert node is not None  # noqa: S101  only waiting nodes are asked
     route = process.route(node, command.outcome)
-    course = _Course(process, state, now, new_id)
+    course = _Course(process, state, now, new_id, schedule)
     answered = course.happens(
         PartyAnswered,
         command.by,
@@ -292,14 +347,21 @@ def suspend(
 
 
 def resume(
-    process: CompiledProcess, state: InstanceState, command: Resume, *, now: datetime, new_id: NewId
+    process: CompiledProcess,
+    state: InstanceState,
+    command: Resume,
+    *,
+    now: datetime,
+    new_id: NewId,
+    schedule: Schedule | None = None,
 ) -> Decision:
     """Let a suspended instance go on where it stood."""
     _require_not_over(state)
     if state.status is not InstanceStatus.SUSPENDED:
         raise InstanceNotSuspended
-    course = _Course(process, state, now, new_id)
-    course.happens(InstanceResumed, command.by, reason=command.reason)
+    course = _Course(process, state, now, new_id, schedule)
+    resumed = course.happens(InstanceResumed, command.by, reason=command.reason)
+    course.lay_anew(Because.RESUMED, resumed.id)
     return course.decision()
 
 
@@ -312,11 +374,93 @@ def comment(
     return course.decision()
 
 
+def pause(process: CompiledProcess, state: InstanceState, command: Pause, *, now: datetime, new_id: NewId) -> Decision:
+    """Stop the clock of a step, for instance until the files are complete."""
+    task = _require_live_task(state, command.task)
+    if task.paused is not None:
+        raise TaskPaused(task=task)
+    course = _Course(process, state, now, new_id)
+    office = _require_free_for(process, task, command.by)
+    course.happens(StepPaused, command.by, office, task=task, reason=command.reason)
+    return course.decision()
+
+
+def go_on(
+    process: CompiledProcess,
+    state: InstanceState,
+    command: GoOn,
+    *,
+    now: datetime,
+    new_id: NewId,
+    schedule: Schedule | None = None,
+) -> Decision:
+    """Let the clock of a paused step run again; its due date moves on by the working time it stood still."""
+    task = _require_live_task(state, command.task)
+    if task.paused is None:
+        raise TaskNotPaused(task=task)
+    course = _Course(process, state, now, new_id, schedule)
+    office = _require_free_for(process, task, command.by)
+    went_on = course.happens(StepResumed, command.by, office, task=task, reason=command.reason)
+    course.lay_anew(Because.RESUMED, went_on.id)
+    return course.decision()
+
+
+def lay_anew(
+    process: CompiledProcess,
+    state: InstanceState,
+    command: LayAnew,
+    *,
+    now: datetime,
+    new_id: NewId,
+    schedule: Schedule,
+) -> Decision:
+    """Lay what is open on another calendar, and take another statutory deadline. Closed steps stay as they were.
+
+    A decision without events where nothing changes.
+    """
+    course = _Course(process, state, now, new_id, schedule)
+    if state.status.is_over:
+        return course.decision()
+    course.take_calendar(command.legal_basis)
+    deadline = command.deadline.at if command.deadline else None
+    if deadline != state.deadline:
+        basis = command.deadline.legal_basis if command.deadline else None
+        course.happens(DeadlineChanged, Performer(), deadline=deadline, deadline_basis=basis, was=state.deadline)
+    return course.decision()
+
+
+def announce(
+    process: CompiledProcess,
+    state: InstanceState,
+    command: Announce,
+    *,
+    now: datetime,
+    new_id: NewId,
+    schedule: Schedule,
+) -> Decision:
+    """Tell what has become due since it was last told; a decision without events where there is nothing to tell."""
+    course = _Course(process, state, now, new_id, schedule)
+    if state.status.is_over:
+        return course.decision()
+    if state.status is InstanceStatus.RUNNING:
+        for task in state.tasks:
+            course.notice(task, command.superiors.get(task.id, ()))
+    course.notice_deadline(command.expected_end)
+    return course.decision()
+
+
 class _Course:
     """The course of events of one decision, each let happen as soon as it is known."""
 
-    def __init__(self, process: CompiledProcess, state: InstanceState | None, now: datetime, new_id: NewId) -> None:
-        self._process, self._state, self._new_id = process, state, new_id
+    def __init__(
+        self,
+        process: CompiledProcess,
+        state: InstanceState | None,
+        now: datetime,
+        new_id: NewId,
+        schedule: Schedule | None = None,
+    ) -> None:
+        self._process, self._state, self._new_id, self._schedule = process, state, new_id, schedule
         # two servers' clocks may differ; within an instance time never runs backwards
         self._now = max(now, state.latest_at) if state else now
         self._events: list[Event] = []
@@ -366,6 +510,7 @@ class _Course:
         """
         state = self._now_state()
         self.withdraw([task for task in state.tasks if not _rests(state, task)], cause.id)
+        self.take_calendar(None)
         if state.root.node == ENDED:
             self.happens(InstanceCompleted, Performer())
             return
@@ -385,9 +530,14 @@ class _Course:
             self.happens(PartyAsked, Performer(), scope=scope.id, node=node.id, party=node.party, cause=cause.id)
             return
         state = self._now_state()
+        limit = self._process.activity(scope.node).time_limit
+        laid = self._schedule.lay(opened_at or self._now, limit, state.suspensions) if self._schedule else None
         self.happens(
             StepOpened,
             Performer(),
+            due_at=laid.due_at if laid else None,
+            notice_at=laid.soon_at if laid else None,
+            calendar=self._schedule.id if laid and self._schedule else None,
             task_id=self._new_id(),
             activity=scope.node,
             unit=scope.unit,
@@ -399,12 +549,97 @@ class _Course:
             cause=cause.id,
         )
 
+    def take_calendar(self, legal_basis: str | None) -> None:
+        """Lay open due dates on the schedule's calendar, if it is another one than they were laid on."""
+        state = self._now_state()
+        if self._schedule is None or state.calendar == self._schedule.id:
+            return
+        changed = self.happens(
+            CalendarChanged, Performer(), calendar=self._schedule.id, was=state.calendar, legal_basis=legal_basis
+        )
+        self.lay_anew(Because.CALENDAR, changed.id, legal_basis)
+
+    def lay_anew(self, because: Because, cause: UUID, legal_basis: str | None = None) -> None:
+        """Change the due dates of open steps that the calendar, a pause or an undoing has moved.
+
+        Those of a suspended instance follow when it is resumed, those of a paused step when it goes on.
+        """
+        state = self._now_state()
+        if self._schedule is None or state.status is not InstanceStatus.RUNNING:
+            return
+        for task in state.tasks:
+            limit = self._process.activity(task.activity).time_limit
+            laid = self._schedule.lay(task.opened_at, limit, state.stops_of(task))
+            if laid is None or task.paused is not None or laid.due_at == task.due_at:
+                continue
+            told = task.told if laid.due_at <= self._now else min(task.told, Notice.DUE_SOON)
+            if laid.soon_at > self._now:
+                told = Notice.NONE
+            self.happens(
+                StepDueChanged,
+                Performer(),
+                task=task,
+                due_at=laid.due_at,
+                was=task.due_at,
+                notice_at=_next_notice(told, laid, task.notice_at),
+                told=told,
+                calendar=self._schedule.id,
+                because=because,
+                cause=cause,
+                legal_basis=legal_basis,
+            )
+
+    def notice(self, task: TaskState, superiors: tuple[str, ...]) -> None:
+        """Announce what has become due of a task: that it soon is, that it is late, and then position by position."""
+        assert self._schedule is not None  # noqa: S101  nothing is announced without one
+        if task.paused or task.due_at is None or task.notice_at is None or task.notice_at > self._now:
+            return
+        higher = self._schedule.escalates_at(self._now)
+        if task.told >= Notice.OVERDUE:
+            level = task.told - Notice.OVERDUE + 1
+            if level > len(superiors):
+                return
+            further = higher if level < len(superiors) else None
+            self.happens(
+                StepEscalated,
+                Performer(),
+                task=task,
+                due_at=task.due_at,
+                level=level,
+                superior=superiors[level - 1],
+                notice_at=further,
+            )
+        elif task.due_at < self._now:
+            further = higher if superiors else None
+            self.happens(StepOverdue, Performer(), task=task, due_at=task.due_at, notice_at=further)
+        elif task.told == Notice.NONE:
+            self.happens(StepDueSoon, Performer(), task=task, due_at=task.due_at, notice_at=task.due_at)
+
+    def notice_deadline(self, expected_end: datetime | None) -> None:
+        """Announce that the statutory deadline passed, or that it will if every step takes its time."""
+        state = self._now_state()
+        if state.deadline is None:
+            return
+        if state.deadline < self._now:
+            if DeadlinePassed.type not in state.deadline_told:
+                self.happens(DeadlinePassed, Performer(), deadline=state.deadline)
+        elif expected_end is not None and expected_end > state.deadline:
+            if DeadlineAtRisk.type not in state.deadline_told:
+                self.happens(DeadlineAtRisk, Performer(), deadline=state.deadline, expected_end=expected_end)
+
     def _now_state(self) -> InstanceState:
         assert self._state is not None  # noqa: S101  the first event of every course makes a state
         return self._state
 
     def decision(self) -> Decision:
         return Decision(self._now_state(), tuple(self._events), tuple(self._tasks.values()))
+
+
+def _next_notice(told: int, laid: Laid, planned: datetime | None) -> datetime | None:
+    """When something is to be announced next of a due date that was laid anew."""
+    if told == Notice.NONE:
+        return laid.soon_at
+    return laid.due_at if told == Notice.DUE_SOON else planned
 
 
 def _rests(state: InstanceState, task: TaskState) -> bool:
@@ -513,6 +748,14 @@ def _require_candidate(process: CompiledProcess, task: TaskState, performer: Per
     office = _office_for(activity, task, performer)
     if office is None or performer.official is None:
         raise NotACandidate(roles=", ".join(process.role(role).name for role in activity.candidate_roles))
+    return office
+
+
+def _require_free_for(process: CompiledProcess, task: TaskState, performer: Performer) -> Office:
+    """The office of a candidate, while nobody else holds the task."""
+    office = _require_candidate(process, task, performer)
+    if task.status is TaskStatus.CLAIMED and task.assignee != performer.official:
+        raise TaskClaimed(task=task)
     return office
 
 

@@ -5,6 +5,8 @@ Refused                       a command that cannot be carried out; the class is
 ├── TaskClosed                the task is no longer open
 ├── TaskClaimed               another official holds the task
 ├── TaskNotClaimed            nobody holds the task
+├── TaskPaused                its clock stands still already
+├── TaskNotPaused             its clock is running
 ├── AssigneeMismatch          only who claimed a task may give it back
 ├── NotACandidate             the performer holds none of the roles that may act
 ├── OutcomeUnknown            the activity offers no such outcome
@@ -79,6 +81,14 @@ class TaskClaimed(Refused):
 
 class TaskNotClaimed(Refused):
     """Nobody has claimed the task, so it cannot be given back."""
+
+
+class TaskPaused(Refused):
+    """The clock of this task is stopped already."""
+
+
+class TaskNotPaused(Refused):
+    """The clock of this task is running."""
 
 
 class AssigneeMismatch(Refused):

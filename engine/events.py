@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -47,7 +48,7 @@ class InstanceStarted(Event):
     in_data = frozenset(
         {
             "agency", "period", "title", "system", "reference", "letter_number", "letter_date", "duplicate_of",
-            "units", "start_at", "done", "definition_hash",
+            "units", "start_at", "done", "definition_hash", "calendar", "deadline", "deadline_basis",
         }
     )  # fmt: skip
     agency: str
@@ -62,6 +63,10 @@ class InstanceStarted(Event):
     start_at: str | None = None
     definition_hash: str | None = None
     done: tuple[DoneOutside, ...] = ()
+    calendar: str | None = None
+    """The hash of the calendar that due dates are laid on."""
+    deadline: AwareDatetime | None = None
+    deadline_basis: str | None = None
     input: dict[str, Any] | None = None
 
 
@@ -92,6 +97,36 @@ class InstanceResumed(Event):
     type = "instance.resumed"
 
 
+class DeadlineChanged(Event):
+    """The statutory deadline of the instance became another one; null: it has none any more."""
+
+    type = "instance.deadline_changed"
+    by_engine = True
+    in_data = frozenset({"deadline", "deadline_basis", "was"})
+    deadline: AwareDatetime | None = None
+    deadline_basis: str | None = None
+    was: AwareDatetime | None = None
+
+
+class DeadlineAtRisk(Event):
+    """If every step that is left takes the time its sheet gives it, the deadline will be missed."""
+
+    type = "instance.deadline_at_risk"
+    by_engine = True
+    in_data = frozenset({"deadline", "expected_end"})
+    deadline: AwareDatetime
+    expected_end: AwareDatetime
+
+
+class DeadlinePassed(Event):
+    """The statutory deadline passed before the instance was completed."""
+
+    type = "instance.deadline_passed"
+    by_engine = True
+    in_data = frozenset({"deadline"})
+    deadline: AwareDatetime
+
+
 class InstanceCommented(Event):
     """Somebody added a remark to the trail; nothing moved."""
 
@@ -109,12 +144,16 @@ class StepEvent(Event):
 
 
 class StepOpened(StepEvent):
-    """An activity began to wait on somebody. `due_at` is null while no calendar is laid on it."""
+    """An activity began to wait on somebody. `due_at` is null where the sheet prints no time."""
 
     type = "step.opened"
     by_engine = True
-    in_data = frozenset({"due_at", "returned", "awaits", "opened_at", "cause"})
+    in_data = frozenset({"due_at", "notice_at", "calendar", "returned", "awaits", "opened_at", "cause"})
     due_at: AwareDatetime | None = None
+    notice_at: AwareDatetime | None = None
+    """When to remind of the due date."""
+    calendar: str | None = None
+    """The hash of the calendar the due date was laid on."""
     returned: Returned | None = None
     awaits: tuple[str, ...] = ()
     opened_at: AwareDatetime | None = None
@@ -196,6 +235,83 @@ class MaterialReceived(StepEvent):
     reference: str | None = None
 
 
+class StepPaused(StepEvent):
+    """The clock of a step was stopped, with a reason."""
+
+    type = "step.paused"
+
+
+class StepResumed(StepEvent):
+    """The clock of a step runs again."""
+
+    type = "step.resumed"
+
+
+class Because(StrEnum):
+    """Why a due date changed."""
+
+    CALENDAR = "calendar"
+    RESUMED = "resumed"
+    UNDONE = "undone"
+
+
+class StepDueChanged(StepEvent):
+    """The due date of an open step became another one. `was` is the old one; the calendar's change has its own name."""
+
+    type = "step.due_changed"
+    by_engine = True
+    in_data = frozenset({"due_at", "was", "notice_at", "told", "calendar", "because", "cause", "legal_basis"})
+    due_at: AwareDatetime
+    was: AwareDatetime | None = None
+    notice_at: AwareDatetime | None = None
+    told: int = 0
+    calendar: str
+    because: Because
+    cause: UUID | None = None
+    legal_basis: str | None = None
+
+
+class CalendarChanged(Event):
+    """The agency's calendar became another one; open due dates that this moves follow as events of their own."""
+
+    type = "instance.calendar_changed"
+    by_engine = True
+    in_data = frozenset({"calendar", "was", "legal_basis"})
+    calendar: str
+    was: str | None = None
+    legal_basis: str | None = None
+
+
+class StepNoticed(StepEvent):
+    """Something about a due date was announced; `notice_at` is when the next is to be."""
+
+    by_engine = True
+    in_data = frozenset({"due_at", "notice_at"})
+    due_at: AwareDatetime
+    notice_at: AwareDatetime | None = None
+
+
+class StepDueSoon(StepNoticed):
+    """So much of the time limit is used up that people are reminded."""
+
+    type = "step.due_soon"
+
+
+class StepOverdue(StepNoticed):
+    """The due date passed and the step is still open."""
+
+    type = "step.overdue"
+
+
+class StepEscalated(StepNoticed):
+    """A late step was brought before the next position up. `level` counts from 1."""
+
+    type = "step.escalated"
+    in_data = frozenset({"due_at", "notice_at", "level", "superior"})
+    level: int
+    superior: str
+
+
 class PartyAsked(Event):
     """A token came to wait for a party's answer. No task, no clock."""
 
@@ -239,6 +355,16 @@ KINDS: dict[str, type[Event]] = {
         StepUndone,
         StepWithdrawn,
         MaterialReceived,
+        StepPaused,
+        StepResumed,
+        StepDueChanged,
+        StepDueSoon,
+        StepOverdue,
+        StepEscalated,
+        CalendarChanged,
+        DeadlineChanged,
+        DeadlineAtRisk,
+        DeadlinePassed,
         PartyAsked,
         PartyAnswered,
     )

@@ -11,6 +11,10 @@ from engine.compiler import ENDED, IDLE, STARTED, CompiledProcess, started_at, u
 from engine.definition import Activity, Node, NodeKind, Route, RouteKind
 from engine.errors import TrailContradiction
 from engine.events import (
+    CalendarChanged,
+    DeadlineAtRisk,
+    DeadlineChanged,
+    DeadlinePassed,
     Event,
     InstanceCancelled,
     InstanceCommented,
@@ -23,10 +27,17 @@ from engine.events import (
     PartyAsked,
     StepClaimed,
     StepCompleted,
+    StepDueChanged,
+    StepDueSoon,
     StepEnded,
+    StepEscalated,
     StepEvent,
+    StepNoticed,
     StepOpened,
+    StepOverdue,
+    StepPaused,
     StepReleased,
+    StepResumed,
     StepReturned,
     StepUndone,
     StepWithdrawn,
@@ -36,13 +47,18 @@ from engine.state import (
     ROOT,
     Asked,
     Delivery,
+    DueDate,
+    Holding,
     InstanceState,
     InstanceStatus,
     Material,
+    Notice,
+    Pause,
     Scope,
     TaskState,
     TaskStatus,
     Undoable,
+    ended,
     lane,
 )
 
@@ -136,6 +152,8 @@ def _started(process: CompiledProcess, state: InstanceState | None, event: Insta
         units=units,
         done=_done_outside(process, event),
         materials=_brought_along(event),
+        calendar=event.calendar,
+        deadlines=(DueDate(at=event.deadline, since=event.at),) if event.deadline else (),
     )
     return Evolved(begun)
 
@@ -181,7 +199,38 @@ def _of_a_step(process: CompiledProcess, state: InstanceState, event: StepEvent)
         return _received(state, task, event)
     if isinstance(event, StepWithdrawn):
         return _withdrawn(state, task, event)
+    return _timed(state, task, event)
+
+
+def _timed(state: InstanceState, task: TaskState, event: StepEvent) -> Evolved:
+    """Events that concern the clock of a task alone."""
+    if isinstance(event, StepPaused):
+        if task.paused is not None:
+            raise TrailContradiction(f"{event.activity} was paused while its clock stood still")
+        return _changed(state, task.paused_by(Pause(since=event.at, by=event.actor, event=event.id)))
+    if isinstance(event, StepResumed):
+        if task.paused is None:
+            raise TrailContradiction(f"{event.activity} went on although its clock was running")
+        return _changed(state, task.going_on(event.at))
+    if isinstance(event, StepDueChanged):
+        if event.was != task.due_at:
+            raise TrailContradiction(f"the due date of {event.activity} was another one before it changed")
+        laid = task.due(event.due_at, event.at, event.calendar)
+        return _changed(state, laid.model_copy(update={"told": event.told, "notice_at": event.notice_at}))
+    if isinstance(event, StepNoticed):
+        return _changed(state, _told(task, event))
     raise TrailContradiction(f"nobody knows what {event.type} does")
+
+
+def _told(task: TaskState, event: StepNoticed) -> TaskState:
+    told = Notice.OVERDUE + event.level if isinstance(event, StepEscalated) else _NOTICES[type(event)]
+    in_turn = told == task.told + 1 or (told, task.told) == (Notice.OVERDUE, Notice.NONE)
+    if task.paused or event.due_at != task.due_at or not in_turn:
+        raise TrailContradiction(f"{event.type} of {event.activity} out of turn")
+    return task.model_copy(update={"told": told, "notice_at": event.notice_at})
+
+
+_NOTICES = {StepDueSoon: int(Notice.DUE_SOON), StepOverdue: int(Notice.OVERDUE)}
 
 
 def _opened(process: CompiledProcess, state: InstanceState, event: StepOpened) -> Evolved:
@@ -204,6 +253,9 @@ def _opened(process: CompiledProcess, state: InstanceState, event: StepOpened) -
         held_since=opened_at,
         returned=event.returned,
         awaits=event.awaits,
+        due_dates=(DueDate(at=event.due_at, since=opened_at, calendar=event.calendar),) if event.due_at else (),
+        held=(Holding(by=None, since=opened_at),),
+        notice_at=event.notice_at,
     )
     changes: dict[str, object] = {
         "tasks": (*state.tasks, task),
@@ -473,11 +525,16 @@ def _of_the_whole(state: InstanceState, event: Event) -> Evolved:
         return Evolved(state)
     if isinstance(event, InstanceSuspended):
         _require_running(state, event)
-        return Evolved(_with_status(state, InstanceStatus.SUSPENDED, suspended_at=event.at))
+        stop = Pause(since=event.at, by=event.actor, event=event.id)
+        suspended = {"suspended_at": event.at, "suspensions": (*state.suspensions, stop)}
+        return Evolved(_with_status(state, InstanceStatus.SUSPENDED, **suspended), state.tasks)
     if isinstance(event, InstanceResumed):
         if state.status is not InstanceStatus.SUSPENDED:
             raise TrailContradiction(f"{event.type} while the instance was {state.status}")
-        return Evolved(_with_status(state, InstanceStatus.RUNNING, suspended_at=None))
+        going_on = {"suspended_at": None, "suspensions": ended(state.suspensions, event.at)}
+        return Evolved(_with_status(state, InstanceStatus.RUNNING, **going_on), state.tasks)
+    if isinstance(event, (CalendarChanged, DeadlineChanged, DeadlineAtRisk, DeadlinePassed)):
+        return Evolved(_of_the_deadline(state, event))
     if isinstance(event, InstanceCompleted):
         _require_running(state, event)
         if state.root.node != ENDED or state.tasks or state.asked:
@@ -489,6 +546,23 @@ def _of_the_whole(state: InstanceState, event: Event) -> Evolved:
             raise TrailContradiction("instance.cancelled names other tasks than those that were live")
         return Evolved(_over(state, InstanceStatus.CANCELLED, event.at), closed)
     raise TrailContradiction(f"nobody knows what {event.type} does")
+
+
+def _of_the_deadline(
+    state: InstanceState, event: CalendarChanged | DeadlineChanged | DeadlineAtRisk | DeadlinePassed
+) -> InstanceState:
+    if state.status.is_over:
+        raise TrailContradiction(f"{event.type} after the instance had ended")
+    if isinstance(event, CalendarChanged):
+        return state.model_copy(update={"calendar": event.calendar})
+    if isinstance(event, DeadlineChanged):
+        if event.was != state.deadline:
+            raise TrailContradiction("the deadline was another one before it changed")
+        changed = (*state.deadlines, DueDate(at=event.deadline, since=event.at)) if event.deadline else ()
+        return state.model_copy(update={"deadlines": changed, "deadline_told": ()})
+    if event.deadline != state.deadline or event.type in state.deadline_told:
+        raise TrailContradiction(f"{event.type} out of turn")
+    return state.model_copy(update={"deadline_told": (*state.deadline_told, event.type)})
 
 
 def _over(state: InstanceState, status: InstanceStatus, at: datetime) -> InstanceState:

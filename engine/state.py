@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -106,11 +106,45 @@ class Delivery(Value):
     reference: str | None = None
 
 
+class Pause(Value):
+    """A stretch in which a clock stood still; it still does while `until` is null. The event has the reason."""
+
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    by: UUID | None = None
+    event: UUID
+
+
+class DueDate(Value):
+    """A due date, since when it has counted, and the hash of the calendar it was laid on."""
+
+    at: AwareDatetime
+    since: AwareDatetime
+    calendar: str | None = None
+
+
+class Holding(Value):
+    """Who has held a task since when; null: nobody alone, it waited on all candidates."""
+
+    by: UUID | None
+    since: AwareDatetime
+
+
+class Notice(IntEnum):
+    """What has been announced of a task's due date; each further escalation counts one more."""
+
+    NONE = 0
+    DUE_SOON = 1
+    OVERDUE = 2
+
+
 class TaskState(Value):
     """An activity (of one unit) that waits on somebody, or how it ended.
 
     `awaits` names the units and parties whose material it collects. `performed_at` is when it was really done, where
-    that was recorded later.
+    that was recorded later. `due_dates` are all it ever had, the last one counts; `pauses` are its own, those of the
+    whole instance stand with the instance; `held` says who held it when. `told` is what has been announced of its due
+    date (a `Notice`, or how far beyond one it escalated), `notice_at` when the next is to be.
     """
 
     id: UUID
@@ -129,6 +163,21 @@ class TaskState(Value):
     performed_at: AwareDatetime | None = None
     awaits: tuple[str, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    due_dates: tuple[DueDate, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    held: tuple[Holding, ...] = ()
+    told: int = Notice.NONE
+    notice_at: AwareDatetime | None = None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The due date that counts now."""
+        return self.due_dates[-1].at if self.due_dates else None
+
+    @property
+    def paused(self) -> Pause | None:
+        """The pause that its clock is in."""
+        return self.pauses[-1] if self.pauses and self.pauses[-1].until is None else None
 
     @property
     def undelivered(self) -> tuple[str, ...]:
@@ -137,10 +186,27 @@ class TaskState(Value):
         return tuple(source for source in self.awaits if source not in delivered)
 
     def claimed(self, assignee: UUID | None, at: datetime) -> Self:
-        return self.model_copy(update={"status": TaskStatus.CLAIMED, "assignee": assignee, "held_since": at})
+        return self._held_by(TaskStatus.CLAIMED, assignee, at)
 
     def released(self, at: datetime) -> Self:
-        return self.model_copy(update={"status": TaskStatus.OPEN, "assignee": None, "held_since": at})
+        return self._held_by(TaskStatus.OPEN, None, at)
+
+    def _held_by(self, status: TaskStatus, assignee: UUID | None, at: datetime) -> Self:
+        held = (*self.held, Holding(by=assignee, since=at))
+        return self.model_copy(update={"status": status, "assignee": assignee, "held_since": at, "held": held})
+
+    def due(self, due_at: datetime, since: datetime, calendar: str | None) -> Self:
+        """The same with another due date from a moment on."""
+        return self.model_copy(
+            update={"due_dates": (*self.due_dates, DueDate(at=due_at, since=since, calendar=calendar))}
+        )
+
+    def paused_by(self, pause: Pause) -> Self:
+        return self.model_copy(update={"pauses": (*self.pauses, pause)})
+
+    def going_on(self, at: datetime) -> Self:
+        """The same with its clock running again."""
+        return self.model_copy(update={"pauses": ended(self.pauses, at)})
 
     def delivered(self, delivery: Delivery) -> Self:
         return self.model_copy(update={"deliveries": (*self.deliveries, delivery)})
@@ -269,6 +335,8 @@ class InstanceState(Value):
     `units` are the agency's by kind, frozen at the start; `tasks` are the live ones only; `asked` the parties awaited;
     `rounds` counts how often each activity (of a unit) was opened; `done` names those that are finished and not to be
     done again. `latest_at` is the moment of the latest event; time never runs backwards in an instance.
+    `calendar` is the hash of the one its open due dates were laid on; `deadlines` are all it ever had, the last counts;
+    `deadline_told` is what has been announced of the one that counts.
     """
 
     status: InstanceStatus
@@ -284,6 +352,25 @@ class InstanceState(Value):
     done: tuple[str, ...] = ()
     materials: tuple[Material, ...] = ()
     undoable: tuple[Undoable, ...] = ()
+    calendar: str | None = None
+    suspensions: tuple[Pause, ...] = ()
+    deadlines: tuple[DueDate, ...] = ()
+    deadline_told: tuple[str, ...] = ()
+
+    @property
+    def deadline(self) -> datetime | None:
+        """The statutory deadline that counts now."""
+        return self.deadlines[-1].at if self.deadlines else None
+
+    def stops_of(self, task: TaskState) -> tuple[Pause, ...]:
+        """Every stretch in which the clock of a task stood still: its own pauses and the instance's suspensions."""
+        return (*task.pauses, *self.suspensions)
+
+    def stopped_since(self, task: TaskState) -> datetime | None:
+        """Since when the clock of a task has stood still, by its own pause or with the whole instance."""
+        whole = self.suspended_at if task.status.is_live else None
+        own = task.paused.since if task.paused else None
+        return min(filter(None, (whole, own)), default=None)
 
     def task(self, task_id: UUID) -> TaskState | None:
         """The live task with this id."""
@@ -292,6 +379,11 @@ class InstanceState(Value):
     def round_of(self, activity: str, unit: str | None) -> int:
         """How many times the activity (of this unit) has been opened."""
         return self.rounds.get(lane(activity, unit), 0)
+
+
+def ended(pauses: tuple[Pause, ...], at: datetime) -> tuple[Pause, ...]:
+    """The pauses with the last one over."""
+    return (*pauses[:-1], pauses[-1].model_copy(update={"until": at}))
 
 
 def lane(activity: str, unit: str | None) -> str:

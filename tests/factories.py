@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from inspect import signature
 from itertools import count
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from engine import decide
+from engine.calendar import REGULAR_HOURS, Change, ChangeKind, WorkCalendar
 from engine.commands import Answer, Claim, Complete, Deliver, Office, Performer, Start, Undo
 from engine.compiler import CompiledProcess
 from engine.decide import Decision, NewId
@@ -28,7 +30,9 @@ from engine.definition import (
 )
 from engine.events import Event, from_record, record
 from engine.evolve import is_attended, replay
+from engine.schedule import Schedule
 from engine.state import ROOT, InstanceState, InstanceStatus, Output, Scope, TaskState, TaskStatus, lane
+from engine.working_time import CompiledCalendar
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2 March 2026, 08.00 in Jakarta."""
@@ -160,6 +164,19 @@ LAKIP = (
 """Kegiatan 5, 7 and 9 are decisions; only the last of them prints an output."""
 
 
+# Time
+
+
+def a_schedule(id: str = "a" * 64, off: tuple[str, ...] = (), **given: Any) -> Schedule:
+    """Regular hours in Jakarta, with some days off of the agency's own."""
+    changes = tuple(
+        Change(kind=ChangeKind.ADD, date=date.fromisoformat(day), name="Libur daerah", legal_basis="SK Bupati")
+        for day in off
+    )
+    calendar = WorkCalendar(zone="Asia/Jakarta", hours=(REGULAR_HOURS,), changes=changes)
+    return Schedule(CompiledCalendar(calendar), id, **given)
+
+
 # People and documents
 
 
@@ -242,13 +259,17 @@ class Run:
     An hour passes with every deed, so that no two of them are confused.
     """
 
-    def __init__(self, process: CompiledProcess | None = None, start: Start | None = None) -> None:
+    def __init__(
+        self, process: CompiledProcess | None = None, start: Start | None = None, schedule: Schedule | None = None
+    ) -> None:
         self.process = process or a_process()
+        self.schedule = schedule
         self.new_id = ids()
         self.now = NOW
         self.events: list[Event] = []
         self.tasks: dict[UUID, TaskState] = {}
-        self._took(decide.start(self.process, start or a_start(), now=self.now, new_id=self.new_id))
+        begin = start or a_start()
+        self._took(decide.start(self.process, begin, now=self.now, new_id=self.new_id, schedule=schedule))
 
     @property
     def task(self) -> TaskState:
@@ -272,10 +293,11 @@ class Run:
         (task,) = (one for one in self.state.tasks if (one.activity, one.unit) == (activity, unit))
         return task
 
-    def do(self, deed: Callable[..., Decision], command: Any) -> Decision:
-        """Carry out a command; a refusal leaves everything as it was."""
-        later = self.now + timedelta(hours=1)
-        decision = deed(self.process, self.state, command, now=later, new_id=self.new_id)
+    def do(self, deed: Callable[..., Decision], command: Any, at: datetime | None = None) -> Decision:
+        """Carry out a command, an hour later unless told when; a refusal leaves everything as it was."""
+        later = at or self.now + timedelta(hours=1)
+        timed = {"schedule": self.schedule} if "schedule" in signature(deed).parameters else {}
+        decision = deed(self.process, self.state, command, now=later, new_id=self.new_id, **timed)
         self.now = later
         return self._took(decision)
 

@@ -1,20 +1,37 @@
 """An event, written down as a record and read again."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
 
 from engine import decide, events
-from engine.commands import Cancel, Claim, Comment, Performer, Reference, Resume, StartAt, Suspend, Unclaim
-from engine.definition import Cycle
+from engine.commands import (
+    Announce,
+    Cancel,
+    Claim,
+    Comment,
+    Deadline,
+    GoOn,
+    LayAnew,
+    Pause,
+    Performer,
+    Reference,
+    Resume,
+    StartAt,
+    Suspend,
+    Unclaim,
+)
+from engine.definition import Cycle, TimeLimit, TimeUnit
 from engine.events import KINDS, Event, StepEvent, from_record, record
 from engine.state import DoneOutside, InstanceStatus
 from tests.factories import (
+    NOW,
     Run,
     a_performer,
     a_process,
+    a_schedule,
     a_start,
     a_wait,
     an_activity,
@@ -43,7 +60,24 @@ def every_kind_of_event() -> list[Event]:
     run.do(decide.comment, Comment(by=Performer(), text="Baik"))
     cancelled = Run()
     cancelled.do(decide.cancel, Cancel(by=by, reason="Keliru"))
-    return [*run.to_the_end().events, *cancelled.events, *events_of_blocks_and_parties()]
+    return [*run.to_the_end().events, *cancelled.events, *events_of_blocks_and_parties(), *events_of_clocks()]
+
+
+def events_of_clocks() -> list[Event]:
+    limit = TimeLimit(text="1 Hari", amount=1, unit=TimeUnit.WORKDAYS)
+    deadline = Deadline(at=NOW + timedelta(days=20), legal_basis="Perpres 29/2014")
+    run = Run(a_process(an_activity("satu", time_limit=limit)), a_start(deadline=deadline), a_schedule())
+    by, superiors = run.candidate(), {run.task.id: ("Sekretaris",)}
+    run.do(decide.pause, Pause(by=by, task=run.task.id, reason="Menunggu"))
+    run.do(decide.go_on, GoOn(by=by, task=run.task.id))
+    for hours in (8, 48, 96):
+        announced = Announce(superiors=superiors, expected_end=NOW + timedelta(days=30))
+        run.do(decide.announce, announced, at=NOW + timedelta(hours=hours))
+    run.schedule = a_schedule("b" * 64)
+    later = Deadline(at=NOW + timedelta(days=21), legal_basis="SE 46/2020")
+    run.do(decide.lay_anew, LayAnew(deadline=later, legal_basis="SK"))
+    run.do(decide.announce, Announce(), at=NOW + timedelta(days=22))
+    return run.events
 
 
 def events_of_blocks_and_parties() -> list[Event]:

@@ -11,9 +11,24 @@ from hypothesis import HealthCheck, assume, event, given, note, settings
 from hypothesis import strategies as st
 
 from engine import checks, decide, proof
-from engine.commands import Answer, Claim, Complete, Deliver, Performer, Resume, StartAt, Suspend, Unclaim, Undo
+from engine.commands import (
+    Announce,
+    Answer,
+    Claim,
+    Complete,
+    Deliver,
+    GoOn,
+    LayAnew,
+    Pause,
+    Performer,
+    Resume,
+    StartAt,
+    Suspend,
+    Unclaim,
+    Undo,
+)
 from engine.compiler import CompiledProcess
-from engine.definition import NodeKind, ProcessDefinition, RouteKind
+from engine.definition import NodeKind, ProcessDefinition, RouteKind, TimeLimit, TimeUnit
 from engine.errors import Refused, UnitsRequired
 from engine.evolve import is_attended, replay
 from engine.places import OUTERMOST
@@ -21,7 +36,7 @@ from engine.scopes import Units
 from engine.state import InstanceStatus, TaskState, TaskStatus
 from tests.engine.generated import UNITS, broken_definitions, described, sound_definitions
 from tests.engine.marking import Game, TooMany, Verdict, judged, units_to_try
-from tests.factories import Run, a_performer, a_start, an_office, an_output
+from tests.factories import Run, a_performer, a_schedule, a_start, an_office, an_output
 
 MOST_MARKINGS = 500 if settings().max_examples < 1_000 else 5_000
 """What has more is passed over: a few in a hundred, which would take most of the time."""
@@ -102,7 +117,17 @@ UNIT_NAMES = ("u1", "u2", "u3")
 OFFICES = tuple(an_office("pelaksana", unit=unit) for unit in (None, *UNIT_NAMES))
 PEOPLE = tuple(a_performer(name=name, offices=OFFICES) for name in ("Ani", "Budi"))
 
-DEEDS = (*["complete"] * 8, *["claim", "unclaim", "answer", "deliver", "undo"] * 2, "suspend", "resume")
+DEEDS = (
+    *["complete"] * 8,
+    *["claim", "unclaim", "answer", "deliver", "undo"] * 2,
+    *["suspend", "resume", "pause", "go_on", "announce", "another_calendar"],
+)
+SCHEDULES = (a_schedule(), a_schedule("b" * 64, off=("2026-03-03", "2026-03-05")))
+LIMITS = (
+    None,
+    TimeLimit(text="2 Jam", amount=2, unit=TimeUnit.HOURS),
+    TimeLimit(text="1 Hari", amount=1, unit=TimeUnit.WORKDAYS),
+)
 
 
 @THOROUGH
@@ -128,12 +153,16 @@ def test_whatever_is_done_can_be_replayed_and_leads_to_the_end(
 
 
 def _started(definition: ProcessDefinition, data: st.DataObject) -> Run:
-    process = CompiledProcess(definition, 1)
+    timed = tuple(
+        one.model_copy(update={"time_limit": LIMITS[index % len(LIMITS)]})
+        for index, one in enumerate(definition.activities)
+    )
+    process = CompiledProcess(definition.model_copy(update={"activities": timed}), 1)
     start = a_start(units=_units(definition, data))
     middle = [one.id for one in definition.activities if process.places.of[one.id] == OUTERMOST]
     if middle and data.draw(st.integers(1, 5)) == 1:
         start = a_start(units=start.units, start_at=StartAt(activity=data.draw(st.sampled_from(middle)), reason="Ya"))
-    return Run(process, start)
+    return Run(process, start, SCHEDULES[0])
 
 
 def _units(definition: ProcessDefinition, data: st.DataObject) -> Units:
@@ -147,8 +176,21 @@ def _examine(run: Run) -> None:
     assert replayed.state == run.state
     assert {task.id: task for task in replayed.touched} == run.tasks
     assert is_attended(run.process, run.state)
+    _examine_clocks(run)
     rounds = [(task.activity, task.unit, task.round) for task in run.tasks.values()]
     assert len(rounds) == len(set(rounds))
+
+
+def _examine_clocks(run: Run) -> None:
+    """Every clock that runs shows what its calendar says, laid anew from nothing."""
+    by_id = {schedule.id: schedule for schedule in SCHEDULES}
+    if run.state.status is not InstanceStatus.RUNNING or run.state.calendar is None:
+        return
+    for task in run.state.tasks:
+        limit = run.process.activity(task.activity).time_limit
+        laid = by_id[run.state.calendar].lay(task.opened_at, limit, run.state.stops_of(task))
+        if task.paused is None:
+            assert task.due_at == (laid.due_at if laid else None)
 
 
 def _attempt(run: Run, data: st.DataObject) -> bool:
@@ -166,17 +208,26 @@ def _attempt(run: Run, data: st.DataObject) -> bool:
 
 def _do(run: Run, kind: str, data: st.DataObject) -> None:
     state = run.state
-    if kind in ("complete", "claim", "unclaim", "deliver") and not state.tasks:
+    if kind in ("complete", "claim", "unclaim", "deliver", "pause", "go_on") and not state.tasks:
         raise Refused
     task = data.draw(st.sampled_from(state.tasks)) if state.tasks else None
     if kind == "suspend":
         run.do(decide.suspend, Suspend(by=Performer(), reason="Anggaran"))
     elif kind == "resume" or state.status is InstanceStatus.SUSPENDED:
         run.do(decide.resume, Resume(by=Performer(), reason="Lanjut"))
+    elif kind == "announce":
+        run.do(decide.announce, Announce(superiors={one.id: ("Atasan",) for one in state.tasks}))
+    elif kind == "another_calendar":
+        run.schedule = data.draw(st.sampled_from(SCHEDULES))
+        run.do(decide.lay_anew, LayAnew(deadline=None))
     elif kind == "answer":
         _answer(run, data)
     elif kind == "undo":
         _undo(run, data)
+    elif task is not None and kind == "pause":
+        run.do(decide.pause, Pause(by=_holder(task), task=task.id, reason="Menunggu"))
+    elif task is not None and kind == "go_on":
+        run.do(decide.go_on, GoOn(by=_holder(task), task=task.id))
     elif task is not None and kind == "claim":
         run.do(decide.claim, Claim(by=data.draw(st.sampled_from(PEOPLE)), task=task.id))
     elif task is not None and kind == "unclaim":

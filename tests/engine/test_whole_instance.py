@@ -1,5 +1,7 @@
 """Deeds that concern an instance as a whole: cancel, suspend, resume, comment."""
 
+from datetime import timedelta
+
 import pytest
 
 from engine import decide
@@ -98,7 +100,8 @@ def test_suspending_leaves_the_task_where_it_was(run):
     assert isinstance(event, InstanceSuspended)
     assert (event.actor, event.reason) == (an_official("Ida"), "Audit")
     assert (run.state.status, run.state.suspended_at) == (InstanceStatus.SUSPENDED, run.now)
-    assert (run.state.tasks, decision.tasks) == (waiting, ())
+    assert (run.state.tasks, decision.tasks) == (waiting, waiting)
+    assert run.state.stopped_since(run.task) == run.now
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -118,8 +121,10 @@ def test_resuming_goes_on_where_it_stood(run):
     decision = DEEDS["resume"](run)
     (event,) = decision.events
     assert isinstance(event, InstanceResumed)
-    assert (event.reason, decision.tasks) == ("Audit selesai", ())
-    assert run.state == before.model_copy(update={"latest_at": run.now})
+    assert (event.reason, decision.tasks) == ("Audit selesai", before.tasks)
+    (suspension,) = run.state.suspensions
+    assert (suspension.since, suspension.until) == (run.now - timedelta(hours=1), run.now)
+    assert run.state == before.model_copy(update={"latest_at": run.now, "suspensions": (suspension,)})
     run.to_the_end()
     assert run.state.status is InstanceStatus.COMPLETED
 
