@@ -1,0 +1,1 @@
+"""Events out: signed webhooks, sent where they may go, tried again until they arrive or are given up."""
