@@ -1,10 +1,11 @@
-"""The command `alur`: run, serve, migrate, check, publish, verify, backup, restore, key, demo. Wires the parts."""
+"""The command `alur`: run, serve, work, migrate, check, publish, holidays, verify, backup, restore, key, demo."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,21 +17,31 @@ from sqlalchemy import make_url
 
 from app import demo, embedded
 from app.backup import BackupRefused, Manifest, back_up, inspect, restore
+from app.calendars.catalog import Calendars
+from app.calendars.load import Loaded, load, load_missing, read_years, stored, written
+from app.calendars.national import FIRST_YEAR, LAST_YEAR, NationalYear, national_year
 from app.clock import new_id, now
 from app.database import Database
+from app.deadlines.shipped import load_shipped_deadlines
+from app.definitions.catalog import Catalog
 from app.definitions.publish import publish
 from app.definitions.shipped import FOLDER, publish_shipped, shipped
 from app.demonstration import seed, write_environment
 from app.errors import DefinitionOfAnotherAgency
 from app.identity.callers import SCOPES
 from app.identity.issue import UnknownName, agency_id, issue_key
+from app.instances.journal import Journal
+from app.instances.lay_anew import AT_ONCE, lay_anew
 from app.instances.verify import Proof, verify
 from app.migrate import migrate
+from app.observation import logs
 from app.observation.telemetry import TelemetryMissing
 from app.pool import DatabaseUnavailable
 from app.serve import PortTaken, bound, serve, url_of
 from app.settings import Settings, described
 from app.tables.grants import statements
+from app.worker import work
+from engine.calendar_checks import CalendarRejected
 from engine.definition import ProcessDefinition
 from engine.errors import DefinitionRejected
 from engine.flow import mermaid, table
@@ -62,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{missing} terisi, tetapi OpenTelemetry belum terpasang · is set, but OpenTelemetry is not installed: "
             'pip install "alur[telemetry]"'
         )
-    except DefinitionRejected as rejected:
+    except (DefinitionRejected, CalendarRejected) as rejected:
         return _say_wrong("\n".join(f"{one.at}: {one.message_id} · {one.message_en}" for one in rejected.mistakes))
     except KeyboardInterrupt:
-        return OK if asked.deed in (_run, _serve) else WRONG  # a server has done its work, anything else has not
+        return OK if asked.deed in (_run, _serve, _work) else WRONG  # a server has done its work, anything else has not
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("run", _run, "everything at once: database, migrations, shipped SOPs, demonstration, server")
     command("serve", _serve, "serve HTTP over ALUR_DATABASE_URL")
+    command("work", _work, "announce due dates and lay changed calendars anew, beside servers; any number may run")
     one = command("migrate", _migrate, "bring the database to the newest revision and grant the application its rights")
     one.add_argument("--print-grants", metavar="ROLE", help="only print the grants for a role")
     one = command("check", _check, "say every mistake in SOP files")
@@ -95,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
     one = command("publish", _publish, "publish SOP files, or with --shipped those that come with Alur")
     one.add_argument("files", nargs="*", type=Path)
     one.add_argument("--shipped", action="store_true")
+    one = command("holidays", _holidays, "load national holidays and cuti bersama, or show what is loaded")
+    one.add_argument("what", choices=("load", "show"))
+    one.add_argument("years", nargs="*", help="2027, or 2025-2028; the years around now that are missing unless told")
+    one.add_argument("--file", type=Path, help="load what a file says, as `show` writes it, for instance a changed SKB")
     command("verify", _verify, "prove the trail, the state and the tasks of every instance")
     one = command("backup", _backup, "write the embedded database into one file, while it is in use or not")
     one.add_argument("file", type=Path)
@@ -122,7 +138,7 @@ def _run(asked: argparse.Namespace, settings: Settings) -> int:
             print(f"Kunci dan pejabat demonstrasi · demo key and officials: {environment}")
             print(f"Basis data · database: {place} · berhenti · stop: Ctrl+C", flush=True)
 
-        serve(with_database, listener, announce)
+        serve(with_database.model_copy(update={"worker": True}), listener, announce)
     return OK
 
 
@@ -131,8 +147,10 @@ async def _prepare(settings: Settings, environment: Path, url: str) -> None:
     await migrate(_required(settings.migration_url), _required(settings.database_url))
     database = Database.of(settings)
     try:
+        await load_missing(database, now())
         await seed(database, now())
         await publish_shipped(database)
+        await load_shipped_deadlines(database)
         await write_environment(database, environment, url, now())
     finally:
         await database.close()
@@ -147,6 +165,24 @@ def _serve(asked: argparse.Namespace, settings: Settings) -> int:
     return OK
 
 
+def _work(asked: argparse.Namespace, settings: Settings) -> int:
+    if settings.database_url is None:
+        return _say_wrong("ALUR_DATABASE_URL belum diisi · is not set (alur run bekerja sendiri · works by itself)")
+    logs.configure(settings.log_level, settings.log_format, sys.stderr)
+    with _ended_in_order():
+        asyncio.run(_worked(settings))
+    return OK
+
+
+async def _worked(settings: Settings) -> None:
+    database = Database.of(settings)
+    try:
+        print("Alur bekerja · at work", flush=True)
+        await work(Journal(database, Catalog(database), Calendars(database)))
+    finally:
+        await database.close()
+
+
 def _migrate(asked: argparse.Namespace, settings: Settings) -> int:
     if asked.print_grants:
         print("\n".join(f"{statement};" for statement in statements(asked.print_grants)))
@@ -155,9 +191,19 @@ def _migrate(asked: argparse.Namespace, settings: Settings) -> int:
         migration_url = with_database.migration_url
         if migration_url is None:
             return _say_wrong("ALUR_MIGRATION_URL belum diisi · is not set")
-        asyncio.run(migrate(migration_url, _required(with_database.database_url)))
+        loaded = asyncio.run(_migrated(migration_url, with_database))
+        _tell_loaded(loaded)
         print(f"Basis data mutakhir · up to date: {make_url(migration_url).render_as_string()}")
     return OK
+
+
+async def _migrated(migration_url: str, settings: Settings) -> Loaded:
+    await migrate(migration_url, _required(settings.database_url))
+    database = Database.of(settings)
+    try:
+        return await load_missing(database, now())
+    finally:
+        await database.close()
 
 
 def _check(asked: argparse.Namespace, settings: Settings) -> int:
@@ -216,13 +262,82 @@ async def _publish_all(definitions: list[ProcessDefinition], with_shipped: bool,
                 done = await publish(connection, definition, agency, client=None, now=now(), new_id=new_id)
             told = "diterbitkan · published" if done.is_new else "tidak berubah · unchanged"
             print(f"{definition.key} versi {done.row.version}: {told}")
-        for key in await publish_shipped(database) if with_shipped else ():
-            print(f"{key} versi 1: diterbitkan · published")
+        if with_shipped:
+            for key in await publish_shipped(database):
+                print(f"{key} versi 1: diterbitkan · published")
+            for key in await load_shipped_deadlines(database):
+                print(f"{key}: tenggat dimuat · deadline loaded")
     except (UnknownName, DefinitionOfAnotherAgency) as refused:
         return _say_wrong(str(refused))
     finally:
         await database.close()
     return OK
+
+
+def _holidays(asked: argparse.Namespace, settings: Settings) -> int:
+    named = list(map(_years_named, asked.years))
+    if None in named:
+        return _say_wrong(
+            f"Tulis tahun seperti 2027 atau 2025-2028, dari {FIRST_YEAR} sampai {LAST_YEAR} · write years so"
+        )
+    years = [year for span in named for year in span or ()]
+    if asked.what == "show":
+        with _databases(settings) as with_database:
+            print(asyncio.run(_shown(years, with_database)))
+        return OK
+    try:
+        given = read_years(asked.file.read_bytes(), asked.file.name) if asked.file else []
+    except OSError as missing:
+        return _say_wrong(f"{asked.file}: {missing.strerror}")
+    with _databases(settings) as with_database:
+        _tell_loaded(asyncio.run(_load(years, given, with_database)))
+    return OK
+
+
+def _years_named(text: str) -> range | None:
+    """`2027` or `2025-2028`; null for anything else."""
+    found = re.fullmatch(r"([0-9]{4})(?:-([0-9]{4}))?", text)
+    if found is None:
+        return None
+    first, last = int(found[1]), int(found[2] or found[1])
+    return range(first, last + 1) if FIRST_YEAR <= first <= last <= LAST_YEAR else None
+
+
+async def _shown(years: list[int], settings: Settings) -> str:
+    database = Database.of(settings)
+    try:
+        async with database.reading() as connection:
+            known = await stored(connection)
+    finally:
+        await database.close()
+    return written(one for year, one in known.items() if not years or year in years)
+
+
+async def _load(years: list[int], given: list[NationalYear], settings: Settings) -> Loaded:
+    """Load what was named, or else what is missing; and lay everything anew that this moves."""
+    database = Database.of(settings)
+    try:
+        if given or years:
+            # what a file says of a year goes before what the package does
+            wanted = {year: national_year(year) for year in years} | {one.year: one for one in given}
+            loaded = await load(database, list(wanted.values()), now())
+        else:
+            loaded = await load_missing(database, now())
+        journal = Journal(database, Catalog(database), Calendars(database))
+        while await lay_anew(journal, None, now(), AT_ONCE):
+            pass
+        return loaded
+    finally:
+        await database.close()
+
+
+def _tell_loaded(loaded: Loaded) -> None:
+    for line in loaded.differences:
+        print(line)
+    if not loaded.years:
+        print("Hari libur sudah mutakhir · holidays are up to date")
+    else:
+        print(f"Kalender {loaded.agencies} instansi berubah · calendars of {loaded.agencies} agencies changed")
 
 
 def _verify(asked: argparse.Namespace, settings: Settings) -> int:

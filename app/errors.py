@@ -74,6 +74,26 @@ class ReferenceTaken(Refused):
     """This client has already started an instance with that reference."""
 
 
+class CalendarInvalid(Refused):
+    """The calendar would have mistakes and was not changed; each is listed in errors."""
+
+
+class IfMatchMissing(Refused):
+    """Send If-Match with the ETag of what you have seen, so that no change of others is lost."""
+
+
+class VersionSuperseded(Refused):
+    """This is now version {version}; look at it, and send your change again with its ETag."""
+
+
+class AlreadyWithdrawn(Refused):
+    """This was withdrawn before."""
+
+
+class DeadlineShared(Refused):
+    """This deadline holds for every agency; set one for your own agency instead of withdrawing it."""
+
+
 class IdempotencyKeyReused(Refused):
     """The Idempotency-Key was first sent with another body or for another official."""
 
@@ -169,6 +189,25 @@ KINDS: Mapping[type[Refused], Kind] = {
     ReferenceTaken: Kind(
         409, "Rujukan sudah dipakai", "Reference taken",
         "Rujukan ini sudah dipakai untuk memulai pelaksanaan lain; lihat existing.",
+    ),
+    CalendarInvalid: Kind(
+        422, "Kalender keliru", "Calendar invalid",
+        "Kalender akan memuat kesalahan dan belum diubah; perbaiki setiap butir pada errors.",
+    ),
+    IfMatchMissing: Kind(
+        428, "If-Match belum disertakan", "If-Match missing",
+        "Sertakan If-Match dengan ETag yang Anda lihat, agar perubahan pihak lain tidak hilang.",
+    ),
+    VersionSuperseded: Kind(
+        412, "Sudah ada versi lain", "Version superseded",
+        "Sekarang sudah versi {version}; periksa dahulu, lalu kirim ulang perubahan Anda dengan ETag-nya.",
+    ),
+    AlreadyWithdrawn: Kind(
+        409, "Sudah dicabut", "Already withdrawn", "Ini sudah pernah dicabut; lihat existing."
+    ),
+    DeadlineShared: Kind(
+        409, "Tenggat semua instansi", "Deadline shared",
+        "Tenggat ini berlaku bagi semua instansi; tetapkan tenggat instansi Anda sendiri, jangan mencabutnya.",
     ),
     IdempotencyKeyReused: Kind(
         422, "Idempotency-Key dipakai ulang", "Idempotency key reused",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,7 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from app import errors
+from app.calendars.catalog import Calendars
+from app.calendars.routes import routes as calendars
 from app.database import Database
+from app.deadlines.routes import routes as deadlines
 from app.definitions.catalog import Catalog
 from app.definitions.routes import SHAPES
 from app.definitions.routes import routes as definitions
@@ -23,6 +27,7 @@ from app.docs import routes as docs
 from app.docs import truthful
 from app.guard import Guard
 from app.instances.journal import Journal
+from app.instances.lay_anew import lay_first
 from app.instances.routes import routes as instances
 from app.observation import telemetry
 from app.observation.metrics import Metrics
@@ -31,9 +36,11 @@ from app.observation.routes import routes as health
 from app.observation.traffic import Traffic
 from app.observation.watch import Watch
 from app.pool import DatabaseUnavailable
+from app.reports.routes import routes as reports
 from app.settings import Settings
 from app.tasks.routes import routes as tasks
 from app.upkeep import kept_up
+from app.worker import working
 from engine.errors import Mistake, Refused
 from engine.mistakes import Location, Path, from_validation, rendered
 
@@ -66,7 +73,8 @@ def create_app(settings: Settings) -> FastAPI:
     state = app.state
     state.settings, state.traffic, state.spans = settings, Traffic(settings.in_flight_limit), telemetry.spans()
     state.metrics = Metrics(state.traffic)
-    for routes in (tasks, instances, definitions, health, docs):  # the busiest first: they are tried in order
+    # the busiest first: they are tried in order
+    for routes in (tasks, instances, definitions, calendars, deadlines, reports, health, docs):
         app.include_router(routes)
     app.add_api_route("/problems/{slug}", _problem_page, include_in_schema=False)
     app.add_middleware(Guard, limit=settings.body_limit, traffic=state.traffic)
@@ -83,9 +91,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     database, watch = Database.of(state.settings), Watch(state.settings)
     state.database, state.watch = database, watch
-    state.journal = Journal(database, Catalog(database))
+    state.journal = Journal(database, Catalog(database), Calendars(database))
+    state.follow = partial(lay_first, state.journal)
     try:
-        async with kept_up(database, state.settings.idempotency_days):
+        async with AsyncExitStack() as going_on:
+            await going_on.enter_async_context(kept_up(database, state.settings.idempotency_days))
+            if state.settings.worker:
+                await going_on.enter_async_context(working(state.journal))
             yield
     finally:
         await asyncio.gather(*(part.close() for part in (database, watch, state.spans) if part is not None))

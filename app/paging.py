@@ -92,10 +92,16 @@ def paged(listing: Listing, found: Sequence[Item], place: Callable[[Item], str])
     return Page(items=items, next=listing.cursor_at(place(items[-1])) if more else None)
 
 
-def respond(request: Request, listing: Listing, page: Page[Any], shape: type[BaseModel]) -> Response:
+def respond(
+    request: Request,
+    listing: Listing,
+    page: Page[Any],
+    shape: type[BaseModel],
+    lines: Sequence[BaseModel] | None = None,
+) -> Response:
     """The page as JSON, or as CSV where that was asked for; the cursor of a CSV page stands in a Link header.
 
-    `shape` is what the items are; an empty CSV names its columns, too.
+    `shape` is what the items are, or `lines` if the spreadsheet has others; an empty CSV names its columns, too.
     """
     if listing.format == "csv" or (listing.format is None and _prefers_csv(request.headers.get("accept", ""))):
         headers = {"Content-Disposition": "attachment; filename=alur.csv"}
@@ -103,7 +109,8 @@ def respond(request: Request, listing: Listing, page: Page[Any], shape: type[Bas
             # relative: the client's own Host header is no part of the address
             following = request.url.include_query_params(cursor=page.next)
             headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-        return Response(_csv(page, shape), headers=headers, media_type="text/csv; charset=utf-8")
+        rows = page.items if lines is None else lines
+        return Response(_csv(rows, shape), headers=headers, media_type="text/csv; charset=utf-8")
     return Response(page.model_dump_json(), media_type="application/json")
 
 
@@ -144,13 +151,13 @@ def _prefers_csv(accept: str) -> bool:
     return "text/csv" in kinds and "application/json" not in kinds
 
 
-def _csv(page: Page[Any], shape: type[BaseModel]) -> str:
+def _csv(items: Sequence[BaseModel], shape: type[BaseModel]) -> str:
     """One row an item, one column a field. Nested values are JSON; a cell that a spreadsheet would run is quoted."""
     written = io.StringIO()
     names = [field.serialization_alias or name for name, field in shape.model_fields.items()]
     writer = csv.writer(written)
     writer.writerow(names)
-    for row in (item.model_dump(mode="json", by_alias=True) for item in page.items):
+    for row in (item.model_dump(mode="json", by_alias=True) for item in items):
         writer.writerow([_cell(row[name]) for name in names])
     return written.getvalue()
 

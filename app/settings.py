@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] | None = Field(
         default=None, description="How lines look. Unset: text on a terminal, JSON otherwise."
     )
+    worker: bool = Field(
+        default=False,
+        description="Whether a server also announces due dates and lays changed calendars anew, as `alur run` does.",
+    )
     body_limit: int = Field(default=1_048_576, ge=1_024, description="Largest request body in bytes.")
 
 

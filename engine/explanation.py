@@ -315,7 +315,7 @@ class _Phrases:
         length = self.language.length(minutes)
         if days and fold is Fold.DAY:
             times = [f"{self.language.time(start)}-{self.language.time(end)}" for start, end in spans]
-            yield f"{self.both.join(times)} = {length}" if times else self.nothing
+            yield f"{self.listed(times)} = {length}" if times else self.nothing
         elif days:
             yield f"{self.language.limit(days, TimeUnit.WORKDAYS)}, {length}"
         if paused:
@@ -323,6 +323,9 @@ class _Phrases:
         if skipped:
             number = self.language.days(sum(one.days for one in skipped))
             yield self.skipped.format(number, ", ".join(self.skip(one, fold) for one in skipped))
+
+    def listed(self, times: Sequence[str]) -> str:
+        return self.both.join(filter(None, (", ".join(times[:-1]), times[-1])))
 
     def skip(self, one: Skipped, fold: Fold) -> str:
         name = one.name if self.language is INDONESIAN else one.name_en
@@ -369,10 +372,11 @@ def _summary(opened_at: datetime.datetime, due_at: datetime.datetime, limit: Tim
     return Said(
         f"Batas waktu {INDONESIAN.limit(limit.amount, limit.unit)}: dibuka {INDONESIAN.moment(opened_at)}, jatuh tempo "
         f"{INDONESIAN.moment(due_at)}. Terhitung {INDONESIAN.length(minutes)} pada "
-        f"{INDONESIAN.limit(days, TimeUnit.WORKDAYS)}; {INDONESIAN.days(skipped)} dilewati.",
+        f"{INDONESIAN.limit(days, TimeUnit.WORKDAYS)}; "
+        f"{INDONESIAN.days(skipped) if skipped else 'tidak ada hari yang'} dilewati.",
         f"Time limit {ENGLISH.limit(limit.amount, limit.unit)}: opened {ENGLISH.moment(opened_at)}, due "
         f"{ENGLISH.moment(due_at)}. {ENGLISH.length(minutes)} counted on "
-        f"{ENGLISH.limit(days, TimeUnit.WORKDAYS)}; {ENGLISH.days(skipped)} skipped.",
+        f"{ENGLISH.limit(days, TimeUnit.WORKDAYS)}; {ENGLISH.days(skipped) if skipped else 'no day'} skipped.",
     )
 
 
@@ -432,9 +436,9 @@ def _rule(course: _Course, limit: TimeNorm, named: Place) -> Iterator[Said]:
     if brought != named:
         led, back = course.line.moment(named), course.line.moment(brought)
         yield Said(
-            f"Hitungan menunjuk {INDONESIAN.moment(led)}, yang bukan di dalam atau di akhir jam kerja; "
-            f"yang berlaku akhir jam kerja sebelumnya, {INDONESIAN.moment(back)}.",
-            f"The count leads to {ENGLISH.moment(led)}, neither inside nor at the end of working hours; "
+            f"Hitungan jatuh pada {INDONESIAN.moment(led)}, di luar atau tepat di awal jam kerja; "
+            f"yang berlaku ialah akhir jam kerja sebelumnya, {INDONESIAN.moment(back)}.",
+            f"The count leads to {ENGLISH.moment(led)}, outside working hours or just where they begin; "
             f"what holds is the end of the working time before, {ENGLISH.moment(back)}.",
         )
 

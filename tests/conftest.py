@@ -20,8 +20,8 @@ from app.migrate import migrate
 from app.settings import Settings
 from tests.world import Agency, Faults, World, asked, served, within
 
-HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""Nothing here outlives the tests."""
+HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+"""Nothing here outlives the tests, and every world keeps its connections to the end."""
 
 
 settings.register_profile("soak", max_examples=10_000, deadline=None)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import partial
 from random import Random
 from traceback import format_exception
@@ -81,6 +82,8 @@ class Insider:
     random: Random
     tasks: dict[str, Json] = field(default_factory=dict)
     instances: dict[str, Json] = field(default_factory=dict)
+    holidays: dict[str, Json] = field(default_factory=dict)
+    deadlines: dict[str, Json] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
 
     @property
@@ -103,6 +106,10 @@ class Insider:
                 self.instances[told["id"]] = told
             if "candidates" in told:
                 self.tasks[told["id"]] = told
+            if "effective" in told and told["id"]:
+                self.holidays[told["id"]] = told
+            if "in_force" in told:
+                self.deadlines[told["id"]] = told
             for part in ("items", "instance", "task", "opened"):
                 self._remember(told.get(part))
 
@@ -117,6 +124,7 @@ class Insider:
             self._steer_headers(case, subject, closely)
         if operation not in self.done and _is_sound(case, ParameterLocation.QUERY):
             case.query.clear()
+            case.query.update(QUERIES.get(operation, {}))
 
     def _maybe(self) -> bool:
         return self.random.random() < 0.6
@@ -125,11 +133,13 @@ class Insider:
         """The task or instance that the request is about, where it is known."""
         if "key" in case.path_parameters and (closely or self._maybe()):
             case.path_parameters["key"] = self.random.choice(self.agencies).definition.key
+        if "agency" in case.path_parameters and (closely or self._maybe()):
+            case.path_parameters["agency"] = self.random.choice(self.agencies).key
         if "n" in case.path_parameters and closely:
             case.path_parameters["n"] = 1
         if "id" not in case.path_parameters:
             return None
-        known = self.tasks if case.path.startswith("/v1/tasks") else self.instances
+        known: dict[str, Json] = getattr(self, case.path.split("/")[2])
         if case.path_parameters["id"] not in known or not _is_linked(case):
             sound = _is_sound(case, ParameterLocation.BODY)
             subject = self._fresh(operation) if (closely and sound) or not known else self._known(known)
@@ -148,6 +158,11 @@ class Insider:
 
     def _fresh(self, operation: str) -> Json:
         """Something the operation can be carried out on."""
+        if "holiday" in operation or "deadline" in operation:
+            kind, asked = ("holidays", self.change) if "holiday" in operation else ("deadlines", self.set_deadline)
+            made: Json = self.http.post(f"/v1/{kind}", json=asked(None)).json()
+            self._remember(made)
+            return made
         if operation == "answer_for_party":
             course = self._begun(self.asking)
             course.do("susun_permohonan")
@@ -161,6 +176,10 @@ class Insider:
                 subject = course.http.claim(subject).json()
             elif operation == "undo_task":
                 subject = course.http.completed(subject)["task"]
+            elif operation == "resume_task":
+                subject = course.http.deed(
+                    f"/v1/tasks/{subject['id']}/pause", {"reason": "Uji"}, by=_first(subject)
+                ).json()
             elif operation == "resume_instance":
                 subject = course.http.interrupt(course.instance, "suspend").json()
             elif "task" not in operation or operation == "list_tasks_of_instance":
@@ -175,6 +194,8 @@ class Insider:
         """The official whom it waits on, or who did it, or somebody of the agency."""
         if "Alur-On-Behalf-Of" in case.headers or closely:
             case.headers["Alur-On-Behalf-Of"] = self.random.choice(self._officials(subject or {}))
+        if _operation(case) == "replace_calendar" and (closely or self._maybe()):
+            case.headers["If-Match"] = "*"
         if "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = f"kunci-{self.random.randrange(10_000)}"
 
@@ -197,6 +218,20 @@ class Insider:
     def deliver(self, subject: Json) -> Json:
         awaited = [one["from"] for one in subject["awaits"] if one["delivered_at"] is None] if subject else []
         return {"from": self.random.choice(awaited or ["bappeda"])}
+
+    def calendar(self, subject: Json) -> Json:
+        return WHY | {"due_soon_percent": self.random.randrange(50, 100)}
+
+    def change(self, subject: Json) -> Json:
+        day = date(2030, 1, 2) + timedelta(weeks=self.random.randrange(2_000))  # a Wednesday
+        return WHY | {"agency": self.agency.key, "kind": "add", "date": str(day), "name": "Hari jadi"}
+
+    def set_deadline(self, subject: Json) -> Json:
+        rule = {"kind": "after_period", "months": self.random.randrange(1, 12)}
+        return WHY | {"definition": self.agency.definition.key, "rule": rule}
+
+    def withdraw(self, subject: Json) -> Json:
+        return WHY
 
     def answer(self, subject: Json) -> Json:
         awaited = subject["awaited_parties"] if subject else []
@@ -245,18 +280,32 @@ def _on_demand(definition: ProcessDefinition) -> ProcessDefinition:
     return definition.model_copy(update={"cycle": (Cycle.ON_DEMAND,)})
 
 
+WHY = {"reason": "Uji", "legal_basis": "Surat Edaran Uji"}
+
+QUERIES = {key: {"period": "2026"} for key in ("report_obligations", "report_performance", "report_monitoring")}
+"""What an operation cannot be carried out without."""
+
 BODIES = {
     "start_instance": Insider.start,
     "publish_definition": Insider.publish,
     "complete_task": Insider.complete,
     "deliver_to_task": Insider.deliver,
     "answer_for_party": Insider.answer,
+    "replace_calendar": Insider.calendar,
+    "add_holiday_change": Insider.change,
+    "withdraw_holiday_change": Insider.withdraw,
+    "add_deadline": Insider.set_deadline,
+    "withdraw_one_deadline": Insider.withdraw,
 }
 """The operations whose bodies must fit what is there."""
 
 
 ASTRAY = {"agency", "version", "start_at", "performed_by", "performed_at", "node", "unit", "units"}
 """Fields that lead elsewhere when they are drawn at random."""
+
+
+def _first(task: Json) -> str:
+    return str(task["candidates"][0]["official"])
 
 
 def _operation(case: Case) -> str:
@@ -279,7 +328,9 @@ def _is_sound(case: Case, location: ParameterLocation) -> bool:
 
 
 RULES = re.compile(
-    r"cursor|status|for|instance|assignee|done_by"  # words and ids in lists of a parameter
+    r"cursor|status|kind|for|instance|assignee|done_by"  # words and ids in lists of a parameter
+    r"|as_of|due_before|from|to|period|year|date"  # days and moments of our time, and periods as the cycle has them
+    r"|rule(\..*)?|event_on|agency|definition"  # whole numbers, which JSON may write as 9.0; names of what is there
     r"|data|.*performed_at"  # numbers beyond JSON, and years beyond ours
 )
 """Where a request may be wrong although no schema says so. Whatever else is refused as invalid is told as sound."""
@@ -292,7 +343,7 @@ STRANGE = re.compile(r"%00|\\u0085|\\ufeff")
 def _is_untold(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
     """Whether a finding is one: a sound request may be refused by the SOP, or by a rule that no schema can say."""
     if not isinstance(failure, RejectedPositiveData):
-        return "due_before" not in failure.message  # asked for in vain until due dates are laid
+        return True
     problem = response.json()
     sent = f"{response.request.url} {response.request.body!r}"
     ruled = STRANGE.search(sent) or all(RULES.fullmatch(mistake["at"]) for mistake in problem["errors"])

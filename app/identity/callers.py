@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database import Database
 from app.errors import IdentityMissing, OfficialNotAllowed, OnBehalfOfMissing, ScopeMissing
@@ -87,6 +88,14 @@ async def recognise(database: Database, credential: Credential, scope: str) -> C
     require_scope(caller.scopes, scope)
     require_official(credential.official, row.allowed, named=False)
     return caller
+
+
+async def require_own_official(connection: AsyncConnection, caller: Caller, agency_id: UUID) -> None:
+    """Refuse an official of another agency than the one that is acted in. Raises OfficialNotAllowed."""
+    if caller.official is not None:
+        theirs = select(officials.c.id).where(officials.c.id == caller.official, officials.c.agency_id == agency_id)
+        if (await connection.execute(theirs)).one_or_none() is None:
+            raise OfficialNotAllowed
 
 
 _AGENCIES = (

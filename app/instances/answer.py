@@ -25,7 +25,8 @@ async def answer(journal: Journal, ask: Ask, instance: UUID, asked: AnswerAsked)
             reference=asked.reference,
             note=asked.note,
         )
-        return decide.answer(held.around.process, held.state, command, now=ask.now, new_id=new_id)
+        schedule = held.around.schedule
+        return decide.answer(held.around.process, held.state, command, now=ask.now, new_id=new_id, schedule=schedule)
 
     def told(held: Held, decision: Decision) -> Answer:
         return Answer(200, InstanceView.of(decision.state, held.around).model_dump_json())

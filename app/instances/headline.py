@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.instances.surroundings import Surroundings
+from app.instances.surroundings import Surroundings, is_overdue, lateness
 from engine.state import Asked, InstanceState, InstanceStatus, TaskState
 
 _DAYS = ("Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu")
@@ -21,14 +21,14 @@ def headline(state: InstanceState, around: Surroundings) -> str:
         return f"Selesai pada {_moment(state.ended_at, around)}"
     if state.status is InstanceStatus.CANCELLED and state.ended_at:
         return f"Dibatalkan pada {_moment(state.ended_at, around)}"
-    waiting = [_waiting(task, around) for task in state.tasks]
+    waiting = [_waiting(task, state, around) for task in state.tasks]
     where = "; ".join(waiting + [_awaiting(one, around) for one in state.asked])
     if state.status is InstanceStatus.SUSPENDED and state.suspended_at:
         return f"Ditangguhkan sejak {_moment(state.suspended_at, around)}: {where}"
     return where
 
 
-def _waiting(task: TaskState, around: Surroundings) -> str:
+def _waiting(task: TaskState, state: InstanceState, around: Surroundings) -> str:
     activity = around.process.activity(task.activity)
     last = max(one.number for one in around.process.definition.activities)
     position, holder = around.position_and_holder(task)
@@ -39,7 +39,17 @@ def _waiting(task: TaskState, around: Surroundings) -> str:
     delivered = len(task.awaits) - len(task.undelivered)
     material = f", bahan {delivered} dari {len(task.awaits)} diterima" if task.awaits else ""
     since = _moment(task.held_since, around)
-    return f"Langkah {activity.number} dari {last} pada {whom} sejak {since}{again}{material}"
+    late = _late(task, state, around)
+    return f"Langkah {activity.number} dari {last} pada {whom} sejak {since}{again}{material}{late}"
+
+
+def _late(task: TaskState, state: InstanceState, around: Surroundings) -> str:
+    stop = ", jam berhenti" if task.paused else ""
+    if not is_overdue(task, state, around):
+        return stop
+    hours, minutes = divmod(lateness(task, state, around), 60)
+    told = " ".join(part for part, count in ((f"{hours} jam", hours), (f"{minutes} menit", minutes)) if count)
+    return f"{stop}, terlambat {told or 'kurang dari 1 menit'} kerja"
 
 
 def _awaiting(asked: Asked, around: Surroundings) -> str:

@@ -17,20 +17,22 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from app.calendars.catalog import Calendars
 from app.database import Database, Prepared
 from app.definitions.catalog import Catalog
 from app.errors import Contended, IdentityMissing, NotFound
-from app.idempotency import Answer, Ask, parameters
+from app.idempotency import Answer, Ask, RetryKey, parameters
 from app.identity.callers import require_official, require_scope
 from app.identity.roster import Roster
 from app.instances import statements
-from app.instances.doubts import ATTEMPTS, Doubts, wait_a_turn
-from app.instances.record import projected, recorded
+from app.instances.doubts import ATTEMPTS, FIRST_ELSEWHERE, Doubts, wait_a_turn
+from app.instances.record import clocks, projected, recorded
 from app.instances.surroundings import Surroundings
 from app.observation.exchange import present
+from app.pool import OutcomeUnclear
 from engine.commands import Performer
 from engine.decide import Decision
-from engine.events import StepReturned
+from engine.events import StepPaused, StepReturned
 from engine.state import InstanceState, TaskStatus
 from engine.trail import Chapter
 
@@ -55,9 +57,9 @@ class ClosedTask:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An instance as it was loaded, with who acts on it and where its trail stands."""
+    """An instance as it was loaded, with who acts on it (client null: the engine) and where its trail stands."""
 
-    client: UUID
+    client: UUID | None
     performer: Performer
     around: Surroundings
     state: InstanceState
@@ -76,7 +78,8 @@ class Held:
     def after(self, decision: Decision) -> Held:
         """The same, with the names and reasons that the decision brought in."""
         around = self.around
-        reasons = {one.id: one.reason for one in decision.events if isinstance(one, StepReturned) and one.reason}
+        telling = (StepReturned, StepPaused)
+        reasons = {one.id: one.reason for one in decision.events if isinstance(one, telling) and one.reason}
         named = {one.actor: one.actor_name for one in decision.events if one.actor and one.actor_name}
         return replace(self, around=replace(around, people=around.people | named, reasons=around.reasons | reasons))
 
@@ -85,12 +88,18 @@ Decide = Callable[[Held], Decision]
 Tell = Callable[[Held, Decision], Answer]
 
 
-class Journal:
-    """The door, with the database and the compiled processes behind it."""
+NO_RETRY = RetryKey("", "", None, b"")
+NO_ANSWER = Answer(200, "")
+"""What stands for request and answer where nobody asked."""
 
-    def __init__(self, database: Database, catalog: Catalog) -> None:
+
+class Journal:
+    """The door, with the database, the compiled processes and the calendars behind it."""
+
+    def __init__(self, database: Database, catalog: Catalog, calendars: Calendars) -> None:
         self.database = database
         self.catalog = catalog
+        self.calendars = calendars
 
     async def change_by_task(
         self, ask: Ask, task: UUID, decide: Decide, tell: Tell, paper: OnPaper | None = None
@@ -104,6 +113,52 @@ class Journal:
         load = partial(self._load, statements.BY_INSTANCE, ask, instance, scope=scope, named=False)
         return await self._change(ask, load, decide, tell)
 
+    async def change_as_engine(self, instance: UUID, now: datetime, decide: Decide) -> bool:
+        """Let something happen that is nobody's deed; false where there was nothing to be done.
+
+        Deciding anew after a write whose end nobody heard is safe: what has been told is not told again.
+        Raises Contended.
+        """
+        for attempt in range(ATTEMPTS):
+            await wait_a_turn(attempt)
+            held = await self.hold(instance, now)
+            decision = decide(held)
+            if not decision.events:
+                return False
+            try:
+                if await self._apply(held, decision, NO_RETRY, NO_ANSWER, now):
+                    return True
+            except (*FIRST_ELSEWHERE, OutcomeUnclear):
+                continue
+        raise Contended
+
+    async def hold(self, instance: UUID, now: datetime) -> Held:
+        """An instance that is known to exist, for what is nobody's deed."""
+        row = await statements.BY_ENGINE.one(self.database, subject=instance, now=now)
+        assert row is not None  # noqa: S101  no instance is ever deleted
+        return await self._held(row, None, None, now)
+
+    async def around(self, row: Any, now: datetime) -> Surroundings:
+        """The surroundings of an instance, from a row that selected `statements.INSTANCE` and what stands around it."""
+        return Surroundings(
+            id=row["instance_id"],
+            process=await self.catalog.process(row["definition_id"]),
+            agency=row["agency"],
+            timezone=row["timezone"],
+            schedule=await self.calendars.schedule(row),
+            now=now,
+            period=row["period"],
+            title=row["title"],
+            reference_system=row["reference_system"],
+            reference_id=row["reference_id"],
+            letter_number=row["letter_number"],
+            letter_date=row["letter_date"],
+            data=json.loads(row["data"]),
+            roster=Roster.of(json.loads(row["roster"]) if row["roster"] else ()),
+            people=_by_id(row["people"]),
+            reasons=_by_id(row["reasons"]),
+        )
+
     async def _change(self, ask: Ask, load: Callable[[], Any], decide: Decide, tell: Tell) -> Answer:
         doubts = Doubts(self.database)
         for attempt in range(ATTEMPTS):
@@ -113,7 +168,7 @@ class Journal:
                 return held
             decision = decide(held)
             answer = tell(held.after(decision), decision)
-            if await doubts.written(self._apply(ask, held, decision, answer), decision, answer):
+            if await doubts.written(self._apply(held, decision, ask.retry, answer, ask.now), decision, answer):
                 return answer
         raise Contended
 
@@ -145,11 +200,11 @@ class Journal:
             raise NotFound
         require_scope(frozenset(row["scopes"]), scope)
         require_official(ask.credential.official, row["official_allowed"], named=named)
-        held = await self._held(row, ask.credential.official, subject if named else None)
+        held = await self._held(row, ask.credential.official, subject if named else None, ask.now)
         return await self._as_on_paper(row, held, paper, ask.now) if paper else held
 
-    async def _held(self, row: Any, official: UUID | None, task: UUID | None) -> Held:
-        around = await surroundings(row, self.catalog)
+    async def _held(self, row: Any, official: UUID | None, task: UUID | None, now: datetime) -> Held:
+        around = await self.around(row, now)
         offices = around.roster.offices_of(official)
         return Held(
             client=row["client_id"],
@@ -185,7 +240,7 @@ class Journal:
             recorded_by=held.performer.official if paper.performed_by is not None else None,
         )
 
-    async def _apply(self, ask: Ask, held: Held, decision: Decision, answer: Answer) -> bool:
+    async def _apply(self, held: Held, decision: Decision, retry: RetryKey, answer: Answer, now: datetime) -> bool:
         """Write what was decided, all of it or nothing; false where somebody else was first."""
         sealed = recorded(decision.events, held.chapter, held.client, length=held.trail_length, head=held.trail_head)
         row = await statements.CHANGE.change(
@@ -194,41 +249,22 @@ class Journal:
             expected_length=held.trail_length,
             agency_id=held.agency_id,
             status=decision.state.status,
-            state=decision.state.model_dump_json(),
+            state=decision.state.model_dump_json(exclude_defaults=True),
             ended_at=decision.state.ended_at,
             trail_length=sealed.length,
             trail_head=sealed.head,
+            **clocks(decision.state),
             tasks=projected(decision, held.around.process),
             events=sealed.rows,
             client_id=held.client,
-            now=ask.now,
-            answer_fingerprint=ask.retry.fingerprint,
+            now=now,
+            answer_fingerprint=retry.fingerprint,
             answer_status=answer.status,
             answer_body=answer.body,
             answer_location=answer.location,
-            **parameters(ask.retry),
+            **parameters(retry),
         )
         return row is not None and row["changed"] == 1
-
-
-async def surroundings(row: Any, catalog: Catalog) -> Surroundings:
-    """The surroundings of an instance, from a row that selected `statements.INSTANCE` and what stands around it."""
-    return Surroundings(
-        id=row["instance_id"],
-        process=await catalog.process(row["definition_id"]),
-        agency=row["agency"],
-        timezone=row["timezone"],
-        period=row["period"],
-        title=row["title"],
-        reference_system=row["reference_system"],
-        reference_id=row["reference_id"],
-        letter_number=row["letter_number"],
-        letter_date=row["letter_date"],
-        data=json.loads(row["data"]),
-        roster=Roster.of(json.loads(row["roster"]) if row["roster"] else ()),
-        people=_by_id(row["people"]),
-        reasons=_by_id(row["reasons"]),
-    )
 
 
 def _by_id(text: str | None) -> dict[UUID, str]:

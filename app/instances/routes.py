@@ -15,7 +15,15 @@ from app.instances.answer import answer
 from app.instances.comment import comment
 from app.instances.door import Door
 from app.instances.interrupt import cancel, resume, suspend
-from app.instances.schemas import AnswerAsked, CommentAsked, CommentView, InstanceView, ReasonAsked, StartAsked
+from app.instances.schemas import (
+    AnswerAsked,
+    CommentAsked,
+    CommentView,
+    InstanceDetail,
+    InstanceView,
+    ReasonAsked,
+    StartAsked,
+)
 from app.instances.start import start
 from app.intake import StrictRoute
 from app.paging import Page, respond
@@ -39,15 +47,13 @@ async def list_instances(
     request: Request, door: Door, caller: Reader, now: Now, listing: Annotated[queries.Instances, Query()]
 ) -> Response:
     """List the instances of your agencies."""
-    return respond(
-        request, listing, await queries.listed(door.database, door.catalog, caller, listing, now), InstanceView
-    )
+    return respond(request, listing, await queries.listed(door, caller, listing, now), InstanceView)
 
 
-@routes.get("/{id}", response_model=InstanceView, responses=problems(403, 404, 422))
-async def read_instance(door: Door, caller: Reader, now: Now, id: UUID) -> InstanceView:
-    """Look up one instance."""
-    return await queries.one(door.database, door.catalog, caller, id, now)
+@routes.get("/{id}", response_model=InstanceDetail, responses=problems(403, 404, 422))
+async def read_instance(door: Door, caller: Reader, now: Now, id: UUID) -> InstanceDetail:
+    """Look up one instance, with what its deadline asks of the steps that are left."""
+    return await queries.one(door, caller, id, now)
 
 
 @routes.get("/{id}/audit", response_model=Page[AuditEvent], responses=CSV | problems(403, 404, 422))

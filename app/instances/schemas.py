@@ -11,8 +11,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from app.instances.headline import headline
-from app.instances.surroundings import Surroundings, progress
+from app.instances.surroundings import Surroundings, is_overdue, progress
 from engine.definition import Route
+from engine.plan import plan
 from engine.state import DoneOutside, InstanceState, InstanceStatus, Moment, Output, Text
 from engine.trail import canonical_json
 
@@ -271,6 +272,7 @@ class InstanceView(BaseModel):
     def of(cls, state: InstanceState, around: Surroundings) -> Self:
         """The view of an instance."""
         done, total = progress(state, around.process)
+        passed = state.deadline is not None and (state.ended_at or around.now) > state.deadline
         return cls(
             id=around.id,
             reference=_reference(around),
@@ -283,14 +285,72 @@ class InstanceView(BaseModel):
             status=state.status,
             started_at=state.started_at,
             ended_at=state.ended_at,
-            deadline=None,
-            deadline_passed=False,
-            overdue=False,
+            deadline=state.deadline,
+            deadline_passed=passed,
+            overdue=passed or any(is_overdue(task, state, around) for task in state.tasks),
             progress=Progress(done=done, total=total),
             open_tasks=_open_tasks(state, around),
             awaited_parties=_awaited(state, around),
             data=around.data,
         )
+
+
+class PlannedStep(BaseModel):
+    """An activity that is left on the way to the end: when it must begin at the latest, and when it must end."""
+
+    activity: str
+    number: int
+    name: str
+    latest_start: datetime
+    latest_end: datetime
+
+
+class PlanView(BaseModel):
+    """What the deadline asks of the steps that are left, if all goes well from here: counted back from it.
+
+    `slack_minutes` is the working time between the expected end and the deadline; negative: it would be missed,
+    although no step need be late yet.
+    """
+
+    expected_end: datetime
+    slack_minutes: int
+    will_miss: bool
+    latest_start: datetime
+    steps: list[PlannedStep]
+
+
+class InstanceDetail(InstanceView):
+    """One cycle of an SOP, with its plan; null where it is over or has no deadline."""
+
+    plan: PlanView | None
+
+    @classmethod
+    def with_plan(cls, state: InstanceState, around: Surroundings) -> Self:
+        """The view of an instance together with its plan."""
+        return cls(**dict(InstanceView.of(state, around)), plan=_plan(state, around))
+
+
+def _plan(state: InstanceState, around: Surroundings) -> PlanView | None:
+    if state.status.is_over or state.deadline is None:
+        return None
+    process = around.process
+    found = plan(process, state, state.deadline, around.schedule, around.now)
+    return PlanView(
+        expected_end=found.expected_end,
+        slack_minutes=found.slack_minutes,
+        will_miss=found.will_miss,
+        latest_start=found.latest_start,
+        steps=[
+            PlannedStep(
+                activity=step.activity,
+                number=process.activity(step.activity).number,
+                name=process.activity(step.activity).name,
+                latest_start=step.latest_start,
+                latest_end=step.latest_end,
+            )
+            for step in found.steps
+        ],
+    )
 
 
 def _reference(around: Surroundings) -> ReferenceView | None:
@@ -325,8 +385,8 @@ def _open_tasks(state: InstanceState, around: Surroundings) -> list[OpenTask]:
                 position=position,
                 holder=holder,
                 assignee=task.assignee,
-                due_at=None,
-                overdue=False,
+                due_at=task.due_at,
+                overdue=is_overdue(task, state, around),
             )
         )
     return told

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.clock import new_id
+from app.deadlines.law import deadline_of
 from app.errors import (
     Contended,
     DuplicateInstance,
@@ -26,13 +27,13 @@ from app.identity.roster import Roster
 from app.instances import statements
 from app.instances.doubts import ATTEMPTS, Doubts, wait_a_turn
 from app.instances.journal import Journal
-from app.instances.record import projected, recorded
+from app.instances.record import clocks, projected, recorded
 from app.instances.schemas import InstanceView, StartAsked
 from app.instances.surroundings import Surroundings
 from app.observation.exchange import present
 from app.tables import officials
 from engine import decide
-from engine.commands import Performer, Reference, Start, StartAt
+from engine.commands import Deadline, Performer, Reference, Start, StartAt
 from engine.decide import Decision
 from engine.errors import Mistake
 from engine.trail import GENESIS, Chapter, canonical_json
@@ -49,7 +50,9 @@ async def start(journal: Journal, ask: Ask, asked: StartAsked) -> Answer:
         if isinstance(found, Answer):
             return found
         command = found.command(ask, asked)
-        decision = decide.start(found.around.process, command, now=ask.now, new_id=new_id)
+        decision = decide.start(
+            found.around.process, command, now=ask.now, new_id=new_id, schedule=found.around.schedule
+        )
         view = InstanceView.of(decision.state, found.around)
         answer = Answer(201, view.model_dump_json(), f"/v1/instances/{found.around.id}")
         if await doubts.written(_begin(journal, ask, found, command, decision, answer), decision, answer):
@@ -69,6 +72,8 @@ class _Threshold:
     units: dict[str, tuple[str, ...]]
     content_hash: str
     first: UUID | None
+    deadline: Deadline | None
+    clock_version: int
 
     def command(self, ask: Ask, asked: StartAsked) -> Start:
         named = asked.reference
@@ -79,6 +84,7 @@ class _Threshold:
             title=self.around.title,
             reference=Reference(**dict(named)) if named else None,
             units=self.units,
+            deadline=self.deadline,
             definition_hash=self.content_hash,
             start_at=_start_at(asked),
             duplicate_of=self.first if asked.duplicate else None,
@@ -177,6 +183,8 @@ async def _stand(journal: Journal, row: Any, ask: Ask, asked: StartAsked, instan
         process=await journal.catalog.process(row["definition_id"]),
         agency=row["agency"],
         timezone=row["timezone"],
+        schedule=await journal.calendars.schedule(row),
+        now=ask.now,
         period=asked.period,
         title=asked.title or " ".join(filter(None, (row["definition_title"], asked.period))),
         reference_system=named.system if named else None,
@@ -201,6 +209,8 @@ async def _stand(journal: Journal, row: Any, ask: Ask, asked: StartAsked, instan
         units=_by_kind(json.loads(row["units"]) if row["units"] else []),
         content_hash=row["content_hash"],
         first=row["first_id"],
+        deadline=deadline_of(row["deadline_rule"], around.schedule, asked.period, row["deadline_event_on"]),
+        clock_version=row["clock_version"],
     )
 
 
@@ -221,9 +231,11 @@ async def _begin(
         period=around.period,
         title=around.title,
         status=decision.state.status,
-        state=decision.state.model_dump_json(),
+        state=decision.state.model_dump_json(exclude_defaults=True),
         trail_length=sealed.length,
         trail_head=sealed.head,
+        **clocks(decision.state),
+        clock_version=found.clock_version,
         client_id=found.client,
         reference_system=around.reference_system,
         reference_id=around.reference_id,

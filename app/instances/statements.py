@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BindParameter,
     ColumnElement,
     Date,
     Integer,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    null,
     or_,
     select,
     true,
@@ -32,6 +34,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.database import Prepared
+from app.deadlines.law import counting
 from app.idempotency import STORED, is_mine
 from app.identity.callers import key_is_valid, may_act_for, serves
 from app.identity.roster import position_of_official, seats_of
@@ -40,6 +43,7 @@ from app.tables import (
     api_keys,
     audit_events,
     audit_personal,
+    deadline_rules,
     idempotency_answers,
     instances,
     officials,
@@ -48,6 +52,13 @@ from app.tables import (
     units,
 )
 from app.tables.metadata import Instant
+
+SCHEDULE = (
+    agencies.c.calendar_hash.label("agency_calendar"),
+    agencies.c.due_soon_percent,
+    agencies.c.escalate_after_days,
+)
+"""By which calendar an agency works now, and when it wants to be told."""
 
 INSTANCE = (
     instances.c.id.label("instance_id"),
@@ -65,6 +76,7 @@ INSTANCE = (
     instances.c.trail_head,
     agencies.c.key.label("agency"),
     agencies.c.timezone,
+    *SCHEDULE,
 )
 """What is read of an instance itself."""
 
@@ -81,7 +93,9 @@ def around_instance() -> tuple[ColumnElement[Any], ...]:
     again = tasks.alias("again")
     reasons = (
         select(func.jsonb_object_agg(audit_personal.c.event_id, cast(audit_personal.c.words, JSONB)["reason"].astext))
-        .join_from(again, audit_personal, audit_personal.c.event_id == again.c.returned_event_id)
+        .join_from(
+            again, audit_personal, audit_personal.c.event_id.in_((again.c.returned_event_id, again.c.paused_event_id))
+        )
         .where(again.c.instance_id == instances.c.id)
         .scalar_subquery()
     )
@@ -141,6 +155,21 @@ def _held_by_task() -> Select[Any]:
     )
 
 
+def _held_by_engine() -> Select[Any]:
+    """An instance for what is nobody's deed: no key, no official."""
+    nobody = (
+        cast(null(), Uuid).label("client_id"),
+        cast(null(), Text).label("official_name"),
+        cast(null(), Text).label("official_position"),
+    )
+    return (
+        select(*nobody, *INSTANCE, *around_instance())
+        .select_from(instances)
+        .join(agencies, agencies.c.id == instances.c.agency_id)
+        .where(instances.c.id == bindparam("subject", type_=Uuid))
+    )
+
+
 def _change() -> Select[Any]:
     changed = (
         update(instances)
@@ -154,11 +183,23 @@ def _change() -> Select[Any]:
             ended_at=bindparam("ended_at", type_=Instant),
             trail_length=bindparam("trail_length", type_=Integer),
             trail_head=bindparam("trail_head", type_=Text),
+            **_clocks(),
         )
         .returning(instances.c.id, instances.c.agency_id)
         .cte("changed")
     )
     return _with_what_follows(changed)
+
+
+def _clocks() -> dict[str, BindParameter[Any]]:
+    """What an instance's row holds of its clocks."""
+    moments = ("suspended_at", "deadline", "deadline_notice_at")
+    lists = ("suspensions", "deadlines")
+    return (
+        {name: bindparam(name, type_=Instant) for name in moments}
+        | {name: bindparam(name, type_=JSONB) for name in lists}
+        | {"calendar_hash": bindparam("calendar_hash", type_=Text)}
+    )
 
 
 def _begin() -> Select[Any]:
@@ -183,6 +224,8 @@ def _begin() -> Select[Any]:
             duplicate_of=bindparam("duplicate_of", type_=Uuid),
             data=bindparam("data", type_=JSONB),
             started_at=bindparam("now", type_=Instant),
+            clock_version=bindparam("clock_version", type_=Integer),
+            **_clocks(),
         )
         .returning(instances.c.id, instances.c.agency_id)
         .cte("changed")
@@ -220,6 +263,14 @@ def _project(changed: CTE) -> CTE:
             column("awaits", ARRAY(Text)),
             column("deliveries", JSONB),
             column("returned_event_id", Uuid),
+            column("due_at", Instant),
+            column("notice_at", Instant),
+            column("told", SmallInteger),
+            column("stopped_at", Instant),
+            column("paused_event_id", Uuid),
+            column("due_dates", JSONB),
+            column("pauses", JSONB),
+            column("held", JSONB),
         )
         .render_derived("given_task", with_types=True)
     )
@@ -228,6 +279,7 @@ def _project(changed: CTE) -> CTE:
     written = upsert(tasks).from_select(["instance_id", "agency_id", *names], rows)
     changing = (
         "status", "assignee_id", "held_since", "closed_at", "outcome", "performed_by", "performed_at", "deliveries",
+        "due_at", "notice_at", "told", "stopped_at", "paused_event_id", "due_dates", "pauses", "held",
     )  # fmt: skip
     return (
         written.on_conflict_do_update(
@@ -306,6 +358,7 @@ def _threshold() -> Select[Any]:
     target = agencies.alias("target")
     first = _first_of_period(wanted, target)
     taken = _reference_taken()
+    period = bindparam("period", type_=Text)
     return (
         select(
             *_caller(target.c.id),
@@ -317,6 +370,12 @@ def _threshold() -> Select[Any]:
             target.c.id.label("agency_id"),
             target.c.key.label("agency"),
             target.c.timezone,
+            target.c.calendar_hash.label("agency_calendar"),
+            target.c.due_soon_percent,
+            target.c.escalate_after_days,
+            target.c.clock_version,
+            cast(counting(deadline_rules.c.rule, wanted.c.key, target.c.id, period), Text).label("deadline_rule"),
+            counting(deadline_rules.c.event_on, wanted.c.key, target.c.id, period).label("deadline_event_on"),
             cast(seats_of(target.c.id, wanted.c.key), Text).label("roster"),
             cast(_units_of(target.c.id), Text).label("units"),
             *(one.label(f"first_{one.key}") for one in first.c),
@@ -413,6 +472,7 @@ def _reference_taken() -> Any:
 
 BY_INSTANCE = Prepared(_held_by_instance)
 BY_TASK = Prepared(_held_by_task)
+BY_ENGINE = Prepared(_held_by_engine)
 CHANGE = Prepared(_change)
 THRESHOLD = Prepared(_threshold)
 BEGIN = Prepared(_begin)

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from app.identity.roster import Roster
 from engine.compiler import CompiledProcess
+from engine.schedule import Schedule
 from engine.state import InstanceState, Scope, TaskState, lane
+from engine.working_time import Pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """An instance as the database knows it. `people` names officials; `reasons` tells, by event, why work came back."""
+    """An instance as the database knows it at the moment `now`.
+
+    `people` names officials; `reasons` tells, by event, why work came back or a clock was stopped.
+    """
 
     id: UUID
     process: CompiledProcess
     agency: str
     timezone: str
+    schedule: Schedule
+    now: datetime
     period: str | None
     title: str
     reference_system: str | None = None
@@ -47,6 +54,23 @@ class Surroundings:
         officials = {seat.official: seat.name for seat in seats if seat.official}
         holder = next(iter(officials.values())) if len(officials) == 1 else None
         return (" / ".join(titles) or None), holder
+
+
+def lateness(task: TaskState, state: InstanceState, around: Surroundings) -> int:
+    """Whole working minutes by which a task is late now, or was when it ended; negative while it is in time, 0 without
+    a due date."""
+    if task.due_at is None:
+        return 0
+    until = task.performed_at or task.closed_at or state.stopped_since(task) or around.now
+    stops = [Pause(one.since, one.until or until) for one in state.stops_of(task) if one.since < until]
+    return around.schedule.calendar.working_time(task.due_at, until, stops).minutes
+
+
+def is_overdue(task: TaskState, state: InstanceState, around: Surroundings) -> bool:
+    """Whether a live task is past its due date, or was when its clock was stopped."""
+    if not task.status.is_live or task.due_at is None:
+        return False
+    return (state.stopped_since(task) or around.now) > task.due_at
 
 
 def progress(state: InstanceState, process: CompiledProcess) -> tuple[int, int]:

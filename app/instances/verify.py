@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database import Database
 from app.definitions.catalog import Catalog
-from app.instances.record import task_row
+from app.instances.record import clocks, task_row
 from app.tables import agencies, audit_events, audit_personal, instances, process_definitions, tasks
 from engine.compiler import CompiledProcess
 from engine.errors import TrailContradiction
 from engine.events import from_record
 from engine.evolve import replay
-from engine.state import Delivery, InstanceState
+from engine.state import Delivery, DueDate, Holding, InstanceState, Pause
 from engine.trail import check_chain, check_personal, digest
 
 BATCH = 200
@@ -115,6 +115,12 @@ _INSTANCE = select(
     instances.c.ended_at,
     instances.c.trail_length,
     instances.c.trail_head,
+    instances.c.suspended_at,
+    instances.c.suspensions,
+    instances.c.deadline,
+    instances.c.deadlines,
+    instances.c.deadline_notice_at,
+    instances.c.calendar_hash,
     cast(instances.c.state, Text).label("state"),
     cast(instances.c.data, Text).label("data"),
     agencies.c.key.label("agency"),
@@ -143,6 +149,17 @@ _EVENTS = (
 )
 
 
+class _Clocks(BaseModel):
+    """The clocks of an instance as its row should hold them."""
+
+    suspended_at: AwareDatetime | None
+    suspensions: list[Pause]
+    deadline: AwareDatetime | None
+    deadlines: list[DueDate]
+    deadline_notice_at: AwareDatetime | None
+    calendar_hash: str | None
+
+
 class _TaskRow(BaseModel):
     """A task as its row should be."""
 
@@ -164,6 +181,14 @@ class _TaskRow(BaseModel):
     awaits: list[str]
     deliveries: list[Delivery]
     returned_event_id: UUID | None
+    due_at: AwareDatetime | None
+    notice_at: AwareDatetime | None
+    told: int
+    stopped_at: AwareDatetime | None
+    paused_event_id: UUID | None
+    due_dates: list[DueDate]
+    pauses: list[Pause]
+    held: list[Holding]
 
 
 _TASKS = select(*(tasks.c[name] for name in _TaskRow.model_fields))
@@ -257,7 +282,12 @@ def _replay_faults(stored: _Stored, records: list[dict[str, Any]], process: Comp
         replayed.state.ended_at,
     ):
         yield "status, start or end of the instance are not those the trail leads to"
-    expected = [_comparable(task_row(task, process) | {"agency_id": stored.row.agency_id}) for task in replayed.touched]
+    if not _has_the_clocks_of(stored.row, replayed.state):
+        yield "the clocks of the instance are not those the trail leads to"
+    expected = [
+        _comparable(task_row(task, replayed.state, process) | {"agency_id": stored.row.agency_id})
+        for task in replayed.touched
+    ]
     found = [_comparable(row) for row in stored.tasks]
     if sorted(expected) != sorted(found):
         yield "the tasks are not those the trail leads to"
@@ -268,6 +298,12 @@ def _state(stored: _Stored) -> InstanceState | None:
         return InstanceState.model_validate_json(stored.row.state)
     except ValidationError:
         return None
+
+
+def _has_the_clocks_of(row: Any, state: InstanceState) -> bool:
+    lists = {"suspensions": state.suspensions, "deadlines": state.deadlines}
+    held = _Clocks.model_validate({name: getattr(row, name) for name in _Clocks.model_fields})
+    return held == _Clocks.model_validate(clocks(state) | lists)
 
 
 def _comparable(row: dict[str, Any]) -> str:

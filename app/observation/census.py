@@ -1,4 +1,4 @@
-"""How many tasks wait and how many instances have not ended, over all agencies: one statement."""
+"""How many tasks wait and are late, and how many instances have not ended, over all agencies: one statement."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ class Census:
 
     tasks: dict[str, int]
     instances: dict[str, int]
+    overdue: dict[str, int]
 
 
 async def taken(database: Database) -> Census:
     """Count. Raises DatabaseUnavailable."""
     row = await _COUNTED.one(database)
     assert row is not None  # noqa: S101  counting always gives a row
-    return Census({one: row[one] for one in TASKS}, {one: row[one] for one in INSTANCES})
+    overdue = {one: row[f"late_{one}"] for one in TASKS}
+    return Census({one: row[one] for one in TASKS}, {one: row[one] for one in INSTANCES}, overdue)
 
 
 def _live(table: Table, statuses: tuple[str, ...]) -> Subquery:
@@ -35,4 +37,12 @@ def _live(table: Table, statuses: tuple[str, ...]) -> Subquery:
     return select(*numbers).where(table.c.status.in_(named)).subquery()
 
 
-_COUNTED = Prepared(lambda: select(_live(tasks, TASKS), _live(instances, INSTANCES)))
+def _late() -> Subquery:
+    """Those that are due are found by index; a clock that was stopped in time keeps its task from being late."""
+    past = func.coalesce(tasks.c.stopped_at, func.now()) > tasks.c.due_at
+    live = tasks.c.closed_at.is_(None), tasks.c.due_at < func.now()
+    numbers = (func.count().filter(tasks.c.status == one).label(f"late_{one}") for one in TASKS)
+    return select(*numbers).where(*live, past).subquery()
+
+
+_COUNTED = Prepared(lambda: select(_live(tasks, TASKS), _live(instances, INSTANCES), _late()))

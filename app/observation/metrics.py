@@ -56,6 +56,7 @@ class Metrics:
         self._size = gauge("alur_pool_connections_limit", "Connections to the database that steps may use at once.")
         self._database_up = gauge("alur_database_up", "Whether the database answers in time.")
         self._tasks = gauge("alur_tasks", "Tasks that wait, over all servers.", ("status",))
+        self._overdue = gauge("alur_tasks_overdue", "Tasks that wait and are late, over all servers.", ("status",))
         self._instances = gauge("alur_instances", "Instances that have not ended, over all servers.", ("status",))
         gauge("alur_build_info", "What runs here.", ("version",)).labels(version("alur")).set(1)
         ProcessCollector(registry=self._registry)
@@ -93,10 +94,13 @@ class Metrics:
         self._in_use.set(in_use)
         self._size.set(size)
         self._tasks.clear()
+        self._overdue.clear()
         self._instances.clear()
         if census is not None:
             for status, number in census.tasks.items():
                 self._tasks.labels(status).set(number)
+            for status, number in census.overdue.items():
+                self._overdue.labels(status).set(number)
             for status, number in census.instances.items():
                 self._instances.labels(status).set(number)
         return generate_latest(self._registry)

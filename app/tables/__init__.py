@@ -3,10 +3,14 @@
 from app.tables.agencies import agencies
 from app.tables.api_keys import api_key_agencies, api_key_officials, api_keys
 from app.tables.audit_events import audit_events, audit_personal
+from app.tables.calendars import calendar_versions, calendars
+from app.tables.deadline_rules import deadline_rules
 from app.tables.holders import holders
+from app.tables.holidays import holiday_changes, holiday_years, holidays, ramadans
 from app.tables.idempotency_answers import idempotency_answers
 from app.tables.instances import instances
 from app.tables.metadata import metadata
+from app.tables.obligation_notices import obligation_notices
 from app.tables.officials import officials
 from app.tables.positions import positions
 from app.tables.process_definitions import process_definitions
@@ -21,13 +25,21 @@ __all__ = [
     "api_keys",
     "audit_events",
     "audit_personal",
+    "calendar_versions",
+    "calendars",
+    "deadline_rules",
     "holders",
+    "holiday_changes",
+    "holiday_years",
+    "holidays",
     "idempotency_answers",
     "instances",
     "metadata",
+    "obligation_notices",
     "officials",
     "positions",
     "process_definitions",
+    "ramadans",
     "role_bindings",
     "tasks",
     "units",

@@ -22,6 +22,14 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "audit_events": (READ, ADD),
     "audit_personal": (READ, ADD),
     "idempotency_answers": (READ, ADD, REMOVE),
+    "calendars": (READ, ADD),
+    "calendar_versions": (READ, ADD),
+    "holiday_years": (READ, ADD, CHANGE),
+    "holidays": (READ, ADD, REMOVE),
+    "ramadans": (READ, ADD, REMOVE),
+    "holiday_changes": (READ, ADD, CHANGE),
+    "deadline_rules": (READ, ADD, CHANGE),
+    "obligation_notices": (READ, ADD),
     "alembic_version": (READ,),
 }
 

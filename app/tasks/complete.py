@@ -20,7 +20,9 @@ async def complete(journal: Journal, ask: Ask, task: UUID, asked: CompleteAsked)
     def decided(held: Held) -> Decision:
         with acting_on(held):
             command = asked.command(task, held.performer, held.recorded_by)
-            return decide.complete(held.around.process, held.state, command, now=ask.now, new_id=new_id)
+            return decide.complete(
+                held.around.process, held.state, command, now=ask.now, new_id=new_id, schedule=held.around.schedule
+            )
 
     paper = OnPaper(asked.performed_by, asked.performed_at) if asked.performed_by or asked.performed_at else None
     return await journal.change_by_task(ask, task, decided, told, paper)

@@ -1,31 +1,35 @@
-"""Reads tasks: one, the inbox of an official, or whatever the filters name."""
+"""Reads tasks: one, the inbox of an official, what is late or soon due, or whatever the filters name, now or then."""
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Select, and_, exists, false, or_, select
 
-from app.database import Database
-from app.definitions.catalog import Catalog
 from app.errors import NotFound, RequestInvalid
 from app.identity.callers import Caller
-from app.instances.journal import surroundings
-from app.instances.queries import LIVE
-from app.instances.statements import INSTANCE, around_instance
-from app.paging import Listing, Page, chosen, paged, split
-from app.tables import agencies, audit_events, holders, instances, positions, role_bindings, tasks, units
+from app.instances.drawing import Drawing, task_of
+from app.instances.journal import Journal
+from app.instances.past import state_then, task_then
+from app.instances.picking import FEW, pattern
+from app.instances.surroundings import Surroundings
+from app.moments import Asked, Named, asked_of
+from app.paging import LARGEST_PAGE, Listing, Page, chosen, paged, split
+from app.tasks.picking import Shape, page_of
 from app.tasks.schemas import TaskView
 from engine.errors import Mistake
-from engine.state import InstanceState, Returned, TaskState, TaskStatus
+from engine.state import InstanceState, TaskState, TaskStatus
 
 
 class Tasks(Listing):
-    """What to list of the tasks. Every text but `for` and `q` takes a comma list."""
+    """What to list of the tasks. Every text but `for` and `q` takes a comma list.
+
+    In the order they were opened; by due date where `overdue=true`, `due_soon=true` or `due_before` is asked for.
+    """
 
     for_: str | None = Field(default=None, alias="for", description="`me` or an official's id: what they may do now.")
     status: str | None = Field(default=None, description="open, claimed, completed, withdrawn, cancelled")
@@ -36,100 +40,118 @@ class Tasks(Listing):
     assignee: str | None = Field(default=None, description="Ids of officials who claimed the task.")
     agency: str | None = None
     unit: str | None = None
-    overdue: bool | None = None
-    due_before: datetime | None = None
+    overdue: bool | None = Field(
+        default=None, description="Past their due date, or past it when their clock was stopped."
+    )
+    due_soon: bool | None = Field(
+        default=None, description="So much of the time limit is used up that people are reminded, and not yet late."
+    )
+    due_before: Named | None = Field(
+        default=None, description="Open or claimed tasks due before a moment, or before that day begins."
+    )
+    as_of: Named | None = Field(default=None, description="How things stood then: a moment, or the end of that day.")
     instance: str | None = Field(default=None, description="Ids of instances.")
     q: str | None = Field(default=None, max_length=200, description="Words of title, reference or letter number.")
 
 
-async def one(database: Database, catalog: Catalog, caller: Caller, task: UUID, now: datetime) -> TaskView:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A task as it is or was, with its instance and all that stands around it."""
+
+    task: TaskState
+    state: InstanceState
+    around: Surroundings
+    agency_id: UUID
+
+    @property
+    def view(self) -> TaskView:
+        return TaskView.of(self.task, self.state, self.around)
+
+
+async def one(journal: Journal, caller: Caller, task: UUID, now: datetime) -> TaskView:
     """One task. Raises NotFound."""
-    mine = _visible(caller).where(tasks.c.id == task)
-    async with database.reading() as connection:
-        row = (await connection.execute(mine, {"now": now})).mappings().one_or_none()
-    if row is None:
+    return (await seen(journal, caller, task, now)).view
+
+
+async def seen(journal: Journal, caller: Caller, task: UUID, now: datetime) -> Seen:
+    """One task, with what stands around it. Raises NotFound."""
+    found = await by_ids(journal, Asked(tuple(caller.agencies.values()), now, None, is_past=False), [task])
+    if task not in found:
         raise NotFound
-    return await _view(row, catalog)
+    return found[task]
 
 
-async def listed(database: Database, catalog: Catalog, caller: Caller, listing: Tasks, now: datetime) -> Page[TaskView]:
-    """The tasks of the caller's agencies that fit, in the order they were opened."""
-    found = _filtered(_visible(caller), caller, listing, now)
-    if (after := listing.after(UUID)) is not None:
-        found = found.where(tasks.c.id > after)
-    found = found.order_by(tasks.c.id).limit(listing.limit + 1)
-    async with database.reading() as connection:
-        rows = (await connection.execute(found, {"now": now})).mappings().all()
-    return paged(listing, [await _view(row, catalog) for row in rows], lambda view: str(view.id))
-
-
-def _visible(caller: Caller) -> Select[Any]:
-    returning = audit_events.alias("returning")
-    columns = [column.label(f"task_{column.name}") for column in tasks.c]
-    return (
-        select(*columns, returning.c.canonical.label("returned_as"), *INSTANCE, *around_instance())
-        .select_from(tasks)
-        .join(instances, instances.c.id == tasks.c.instance_id)
-        .join(agencies, agencies.c.id == instances.c.agency_id)
-        .outerjoin(returning, returning.c.id == tasks.c.returned_event_id)
-        .where(tasks.c.agency_id.in_(caller.agencies.values()))
-    )
-
-
-def _filtered(found: Select[Any], caller: Caller, listing: Tasks, now: datetime) -> Select[Any]:
-    table = tasks.c
-    for column, named in (
-        (table.unit, listing.unit),
-        (instances.c.definition_key, listing.definition),
-        (instances.c.period, listing.period),
-    ):
-        if (wanted := split(named)) is not None:
-            found = found.where(column.in_(wanted))
-    if (statuses := chosen("status", listing.status, TaskStatus)) is not None:
-        found = found.where(table.status.in_(statuses))
-    for column, name in (
-        (table.performed_by, "done_by"),
-        (table.assignee_id, "assignee"),
-        (table.instance_id, "instance"),
-    ):
-        if (ids := _ids(listing, name)) is not None:
-            found = found.where(column.in_(ids))
-    if (agencies_named := split(listing.agency)) is not None:
-        found = found.where(table.agency_id.in_([one for name in agencies_named if (one := caller.agency(name))]))
-    if (roles := split(listing.candidate_role)) is not None:
-        found = found.where(table.candidate_roles.overlap(roles))
-    if (official := _official(listing, caller)) is not None:
-        found = found.where(_may_do(official, now))
-    if listing.overdue or listing.due_before:
-        found = found.where(false())  # no due dates are laid yet, so nothing is late
-    if listing.q:
-        texts = (instances.c.title, instances.c.reference_id, instances.c.letter_number)
-        found = found.where(or_(*(text.icontains(listing.q, autoescape=True) for text in texts)))
+async def by_ids(journal: Journal, asked: Asked, ids: Sequence[UUID]) -> dict[UUID, Seen]:
+    """Some tasks of some agencies, as they are or were."""
+    shape = Shape(frozenset({"tasks"}), is_past=asked.is_past, is_wide=True)
+    found: dict[UUID, Seen] = {}
+    for first in range(0, len(ids), LARGEST_PAGE):
+        some = list(ids[first : first + LARGEST_PAGE])
+        found |= {one.task.id: one for one in await page(journal, asked, shape, limit=len(some), tasks=some)}
     return found
 
 
-def _may_do(official: UUID, now: datetime) -> Any:
-    """What waits on an official: claimed by them, or open to a role they hold, in the task's unit if it has one."""
-    in_unit = (
-        exists()
-        .where(positions.c.id == role_bindings.c.position_id)
-        .where(units.c.id == positions.c.unit_id, units.c.key == tasks.c.unit)
-        .correlate(role_bindings, tasks)
-    )
-    holds = exists().where(
-        role_bindings.c.agency_id == tasks.c.agency_id,
-        or_(role_bindings.c.definition_key.is_(None), role_bindings.c.definition_key == instances.c.definition_key),
-        role_bindings.c.role == tasks.c.candidate_roles.any_(),
-        holders.c.position_id == role_bindings.c.position_id,
-        holders.c.official_id == official,
-        or_(tasks.c.unit.is_(None), in_unit),
-        holders.c.valid_from <= now,
-        or_(holders.c.valid_until.is_(None), holders.c.valid_until > now),
-    )
-    return and_(
-        tasks.c.status.in_(LIVE),
-        or_(tasks.c.assignee_id == official, and_(tasks.c.assignee_id.is_(None), holds)),
-    )
+async def listed(journal: Journal, caller: Caller, listing: Tasks, now: datetime) -> Page[TaskView]:
+    """The tasks of the caller's agencies that fit."""
+    wanted, by_due = _wanted(listing, caller), bool(listing.overdue or listing.due_soon or listing.due_before)
+    after = listing.after(_due_place if by_due else _place)
+    served = dict.fromkeys(one for name in split(listing.agency) or caller.agencies if (one := caller.agency(name)))
+    found: list[TaskView] = []
+    for asked in await asked_of(journal.database, served, now, as_of=listing.as_of, due_before=listing.due_before):
+        shape = Shape(
+            frozenset(wanted),
+            by_due=by_due,
+            is_past=asked.is_past,
+            is_wide=len(asked.agencies) > FEW and not asked.is_past,
+            is_continued=after is not None,
+        )
+        given = wanted | {"due_before": asked.before} | (after or {})
+        found += [one.view for one in await page(journal, asked, shape, limit=listing.limit + 1, **given)]
+    if not by_due:
+        return paged(listing, sorted(found, key=_order), lambda view: str(view.id))
+    return paged(listing, sorted(found, key=_due_order), lambda view: f"{_due(view).isoformat()} {view.id}")
+
+
+async def page(journal: Journal, asked: Asked, shape: Shape, *, limit: int, **given: Any) -> list[Seen]:
+    """The first tasks of some agencies, as they are or were."""
+    served = list(asked.agencies)
+    rows = await page_of(shape).rows(journal.database, agencies=served, now=asked.at, limit=limit, **given)
+    drawing, found = Drawing(journal, rows, asked.at), []
+    for row in rows:
+        task, state = task_of(row), drawing.state(row)
+        if asked.is_past:
+            task, state = task_then(task, asked.at), state_then(state, asked.at)
+        found.append(Seen(task, state, await drawing.around_task(row, task), row["agency_id"]))
+    return found
+
+
+def _wanted(listing: Tasks, caller: Caller) -> dict[str, Any]:
+    """The filters that are asked for, with what they are given."""
+    statuses = chosen("status", listing.status, TaskStatus)
+    lists = {
+        "statuses": statuses,
+        "doers": _ids(listing, "done_by"),
+        "definitions": split(listing.definition),
+        "periods": split(listing.period),
+        "roles": split(listing.candidate_role),
+        "assignees": _ids(listing, "assignee"),
+        "units": split(listing.unit),
+        "instances": _ids(listing, "instance"),
+        "official": _official(listing, caller),
+        "q": pattern(listing.q),
+    }
+    plain = {
+        "open_or_claimed": statuses is not None and all(TaskStatus(one).is_live for one in statuses),
+        "late": listing.overdue is True,
+        "in_time": listing.overdue is False,
+        "soon": listing.due_soon is True,
+        "not_soon": listing.due_soon is False,
+        "due_before": listing.due_before is not None,
+        "live": listing.due_before is not None and statuses is None,
+    }
+    return {name: value for name, value in lists.items() if value is not None} | {
+        name: True for name, is_wanted in plain.items() if is_wanted
+    }
 
 
 def _official(listing: Tasks, caller: Caller) -> UUID | None:
@@ -167,34 +189,26 @@ _ME_MISTAKE = Mistake(
 )
 
 
-async def _view(row: Any, catalog: Catalog) -> TaskView:
-    state = InstanceState.model_validate_json(row["state"])
-    return TaskView.of(_task(row), state, await surroundings(row, catalog))
+def _place(text: str) -> dict[str, Any]:
+    return {"after_id": UUID(text)}
 
 
-def _task(row: Any) -> TaskState:
-    return TaskState(
-        id=row["task_id"],
-        activity=row["task_activity"],
-        scope=row["task_scope"],
-        unit=row["task_unit"],
-        round=row["task_round"],
-        status=TaskStatus(row["task_status"]),
-        opened_at=row["task_opened_at"],
-        held_since=row["task_held_since"],
-        assignee=row["task_assignee_id"],
-        returned=_returned(row),
-        closed_at=row["task_closed_at"],
-        outcome=row["task_outcome"],
-        performed_by=row["task_performed_by"],
-        performed_at=row["task_performed_at"],
-        awaits=row["task_awaits"],
-        deliveries=row["task_deliveries"],
-    )
+def _due_place(text: str) -> dict[str, Any]:
+    due_at, id_ = text.split(" ")
+    moment = datetime.fromisoformat(due_at)
+    if moment.tzinfo is None or not 1900 <= moment.year < 3000:
+        raise ValueError(f"{due_at} is no due date")
+    return {"after_due": moment, "after_id": UUID(id_)}
 
 
-def _returned(row: Any) -> Returned | None:
-    if row["returned_as"] is None:
-        return None
-    event = json.loads(row["returned_as"])
-    return Returned(by=event.get("actor"), at=event["at"], activity=event["activity"], event=event["id"])
+def _order(view: TaskView) -> UUID:
+    return view.id
+
+
+def _due_order(view: TaskView) -> tuple[datetime, UUID]:
+    return _due(view), view.id
+
+
+def _due(view: TaskView) -> datetime:
+    assert view.due_at is not None  # noqa: S101  it was picked by its due date
+    return view.due_at.astimezone(UTC)

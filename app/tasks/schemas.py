@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.identity.roster import Candidate
 from app.instances.schemas import Asked, Document, InstanceView, Instant, ShortText
-from app.instances.surroundings import Surroundings
+from app.instances.surroundings import Surroundings, is_overdue, lateness
 from engine.commands import Complete, Performer
 from engine.definition import Route, SubStep, TimeLimit
 from engine.state import InstanceState, InstanceStatus, Line, Output, TaskState, TaskStatus, Text
@@ -35,6 +35,18 @@ class UndoAsked(Asked):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "Salah memilih hasil."}]})
 
     reason: Text
+
+
+class PauseAsked(Asked):
+    """Why the clock of a task is stopped."""
+
+    reason: Text
+
+
+class ResumeTaskAsked(Asked):
+    """Why, if there is something to say, the clock of a task runs again."""
+
+    reason: Text | None = None
 
 
 class DeliveryAsked(Asked):
@@ -113,6 +125,15 @@ class AwaitView(BaseModel):
     reference: str | None
 
 
+class PausedView(BaseModel):
+    """Since when the clock of a task stands still, by whom, and why."""
+
+    since: datetime
+    by: UUID | None
+    by_name: str | None
+    reason: str | None
+
+
 class ReturnedView(BaseModel):
     """Why the work came back. `from` is the activity that sent it."""
 
@@ -163,6 +184,7 @@ class TaskView(BaseModel):
     sub_steps: list[SubStep]
     materials: list[MaterialView]
     suspended: bool
+    paused: PausedView | None
     returned: ReturnedView | None
 
     @classmethod
@@ -192,9 +214,9 @@ class TaskView(BaseModel):
             held_since=task.held_since,
             opened_at=task.opened_at,
             closed_at=task.closed_at,
-            due_at=None,
-            overdue=False,
-            working_minutes_late=None,
+            due_at=task.due_at,
+            overdue=is_overdue(task, state, around),
+            working_minutes_late=_late(task, state, around),
             time_limit=activity.time_limit,
             requirements=list(activity.requirements),
             expected_outputs=list(activity.expected_outputs),
@@ -206,6 +228,7 @@ class TaskView(BaseModel):
             sub_steps=list(activity.sub_steps),
             materials=_materials(task, state, around),
             suspended=state.status is InstanceStatus.SUSPENDED,
+            paused=_paused(task, around),
             returned=_returned(task, around),
         )
 
@@ -261,6 +284,19 @@ def _materials(task: TaskState, state: InstanceState, around: Surroundings) -> l
         if material.at <= task.opened_at
         for output in (*material.outputs, *material.attachments)
     ]
+
+
+def _late(task: TaskState, state: InstanceState, around: Surroundings) -> int | None:
+    """By how many whole working minutes, null where it is not late or not yet by one."""
+    return late if (late := lateness(task, state, around)) > 0 else None
+
+
+def _paused(task: TaskState, around: Surroundings) -> PausedView | None:
+    stop = task.paused
+    if stop is None or not task.status.is_live:
+        return None
+    reason = around.reasons.get(stop.event)
+    return PausedView(since=stop.since, by=stop.by, by_name=around.name_of(stop.by), reason=reason)
 
 
 def _returned(task: TaskState, around: Surroundings) -> ReturnedView | None:

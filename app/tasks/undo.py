@@ -18,6 +18,7 @@ async def undo(journal: Journal, ask: Ask, task: UUID, reason: str) -> Answer:
 
     def decided(held: Held) -> Decision:
         command = Undo(by=held.performer, task=task, reason=reason)
-        return decide.undo(held.around.process, held.state, command, now=ask.now, new_id=new_id)
+        schedule = held.around.schedule
+        return decide.undo(held.around.process, held.state, command, now=ask.now, new_id=new_id, schedule=schedule)
 
     return await journal.change_by_task(ask, task, decided, told)

@@ -1,4 +1,4 @@
-"""`alur serve` as a process of its own: where it listens, what it logs, and how it ends."""
+"""`alur serve` or `alur work` as a process of its own: where it listens, what it logs, and how it ends."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PATIENCE = 60
 
 
 class Process:
-    """A server that has been told to start."""
+    """A server or a worker that has been told to start."""
 
-    def __init__(self, address: str, environment: dict[str, str]) -> None:
+    def __init__(self, address: str, environment: dict[str, str], command: str = "serve") -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ALUR_", "PG", "OTEL_"))}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "serve"],
+        self._process = subprocess.Popen(  # noqa: S603  our own command, named by a test
+            [sys.executable, "-m", "app.cli", command],
             cwd=ROOT,
             env=kept | {"ALUR_DATABASE_URL": address, "ALUR_PORT": "0"} | environment,
             text=True,

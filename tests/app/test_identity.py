@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import count
 from typing import Any
 
 import httpx
@@ -33,6 +35,11 @@ ROUTES = _routes()
 WITH_AN_ID = [(method, path) for method, path in ROUTES if "{" in path]
 
 
+WHY = {"reason": "Uji", "legal_basis": "Surat Edaran Uji"}
+DAYS = (str(date(2040, 1, 4) + timedelta(weeks=number)) for number in count())
+"""Wednesdays, each once: a day has one change."""
+
+
 @dataclass
 class Subject:
     """Something to act on, and a good request for each route."""
@@ -42,10 +49,22 @@ class Subject:
 
     def path(self, path: str) -> str:
         path = path.replace("/v1/definitions/{key}", f"/v1/definitions/{self.agency.definition.key}")
+        path = path.replace("{agency}", self.agency.key)
         path = path.replace("/v1/instances/{id}", f"/v1/instances/{self.task['instance_id']}")
         path = path.replace("/v1/tasks/{id}", f"/v1/tasks/{self.task['id']}").replace("{n}", "1")
+        for kind in ("holidays", "deadlines"):
+            if f"/v1/{kind}/{{id}}" in path:
+                path = path.replace("{id}", self.administered(kind))
+        if "/performance" in path:
+            path += "?period=2031"
         assert "{" not in path, f"this test does not know {path}"
         return path
+
+    def administered(self, kind: str) -> str:
+        """The id of a day off or a deadline of the agency's own."""
+        answer = self.agency.client().post(f"/v1/{kind}", json=self.body("POST", f"/v1/{kind}"))
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
 
     def body(self, method: str, path: str) -> Json:
         """A body that would be accepted; null where none is taken."""
@@ -61,11 +80,19 @@ class Subject:
             "/v1/instances/{id}/answers": {"party": "bappeda"},
             "/v1/tasks/{id}/complete": completion(self.task),
             "/v1/tasks/{id}/undo": {"reason": "Uji"},
+            "/v1/tasks/{id}/pause": {"reason": "Uji"},
+            "/v1/tasks/{id}/resume": {"reason": "Uji"},
+            "/v1/calendars/{agency}": WHY,
+            "/v1/holidays": WHY | {"agency": self.agency.key, "kind": "add", "date": next(DAYS), "name": "Hari Uji"},
+            "/v1/holidays/{id}/withdraw": WHY,
+            "/v1/deadlines": WHY
+            | {"definition": self.agency.definition.key, "rule": {"kind": "after_period", "months": 2}},
+            "/v1/deadlines/{id}/withdraw": WHY,
             "/v1/tasks/{id}/deliveries": {"from": "bappeda"},
         }[path]
 
     def ask(self, key: str | None, method: str, path: str, official: str | None = None) -> httpx.Response:
-        headers = {"Alur-On-Behalf-Of": official} if official else {}
+        headers = {"If-Match": "*"} | ({"Alur-On-Behalf-Of": official} if official else {})
         body = self.body(method, path)
         return self.agency.world.client(key).request(
             method, self.path(path), headers=headers, **({} if body is None else {"json": body})
@@ -127,7 +154,8 @@ def test_every_route_wants_its_scope(subject: Subject, method: str, path: str) -
         "/v1/instances": "start",
         "/v1/instances/{id}/answers": "answer",
     }
-    wanted = "read" if method == "GET" else special.get(path, "act")
+    administered = path.startswith(("/v1/calendars", "/v1/holidays", "/v1/deadlines"))
+    wanted = "read" if method == "GET" else special.get(path, "admin" if administered else "act")
     others = {"read", "start", "act", "answer", "record", "publish", "admin"} - {wanted}
     answer = subject.ask(subject.agency.secret(*others), method, path, subject.agency.official())
     assert wanted in refused(answer, 403, "scope-missing")["detail_en"]

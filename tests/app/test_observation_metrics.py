@@ -117,6 +117,20 @@ def test_tasks_and_instances_are_counted_over_all_agencies(lonely: World, monkey
     lonely.close_clients()
 
 
+def test_late_tasks_are_counted_by_the_clock_of_the_database(
+    office: Agency, lonely: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "FRESH", 0)
+    office.http.claim(office.opened("2001"))
+    office.started("2002")
+    assert value(lonely.url, "alur_tasks_overdue", status="claimed") == 0
+    late = "UPDATE tasks SET due_at = now() - interval '1 day'"
+    lonely.sql(f"{late}, stopped_at = now() - interval '2 days' WHERE status = 'open' RETURNING 1")
+    lonely.sql(f"{late} WHERE status = 'claimed' RETURNING 1")
+    assert value(lonely.url, "alur_tasks_overdue", status="claimed") == 1
+    assert value(lonely.url, "alur_tasks_overdue", status="open") == 0, "its clock was stopped in time"
+
+
 def test_the_census_is_not_taken_at_every_scrape(
     office: Agency, lonely: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +192,7 @@ def test_the_scrape_answers_when_the_database_is_gone_and_says_so(
     with closed(lonely):
         told = scraped(lonely.url)
         assert told["alur_database_up"][frozenset()] == 0
-        assert not {"alur_tasks", "alur_instances"} & set(told)
+        assert not {"alur_tasks", "alur_tasks_overdue", "alur_instances"} & set(told)
         assert told["alur_http_requests_total"]
     assert value(lonely.url, "alur_database_up") == 1
 
@@ -187,7 +201,7 @@ def test_tables_that_cannot_be_counted_do_not_spoil_the_scrape(lonely: World) ->
     lonely.sql("ALTER TABLE tasks RENAME TO duties; SELECT 1")
     told = scraped(lonely.url)
     assert told["alur_database_up"][frozenset()] == 1
-    assert not {"alur_tasks", "alur_instances"} & set(told)
+    assert not {"alur_tasks", "alur_tasks_overdue", "alur_instances"} & set(told)
 
 
 def test_the_numbers_are_documented(world: World) -> None:

@@ -118,7 +118,7 @@ def test_what_is_documented_is_what_is_answered(document: Any, world: World) -> 
     shapes = document["components"]["schemas"]
     answers = {
         "TaskView": agency.http.json(f"/v1/tasks/{task['id']}"),
-        "InstanceView": agency.http.json(f"/v1/instances/{task['instance_id']}"),
+        "InstanceDetail": agency.http.json(f"/v1/instances/{task['instance_id']}"),
         "AuditEvent": agency.trail({"id": task["instance_id"]})[0],
         "DefinitionView": agency.http.json(f"/v1/definitions/{agency.definition.key}"),
         "Completed": agency.http.completed(task),

@@ -20,13 +20,14 @@ def test_a_start_answers_201_with_the_instance_and_where_it_is(agency: Agency) -
     assert answer.status_code == 201
     instance = answer.json()
     assert answer.headers["location"] == f"/v1/instances/{instance['id']}"
-    assert agency.http.json(answer.headers["location"]) == instance
+    assert agency.http.json(answer.headers["location"]) == instance | {"plan": None}
     assert (instance["definition"], instance["version"]) == (agency.definition.key, 1)
     assert (instance["agency"], instance["period"]) == (agency.key, "2025")
     assert (instance["title"], instance["data"]) == ("LAKIP Uji", {"pagu": 12.5})
     assert (instance["status"], instance["deadline"], instance["overdue"]) == ("running", None, False)
     (task,) = instance["open_tasks"]
-    assert (task["activity"], task["due_at"], task["assignee"]) == ("susun_sk_tim", None, None)
+    assert (task["activity"], task["overdue"], task["assignee"]) == ("susun_sk_tim", False, None)
+    assert task["due_at"] > instance["started_at"]
 
 
 def test_a_start_without_a_title_is_named_after_sop_and_period(agency: Agency) -> None:

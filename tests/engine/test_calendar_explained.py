@@ -47,7 +47,7 @@ def test_the_same_stands_in_english(calendar):
         "Monday 17 August 2026: 1 day skipped: public holiday Proklamasi Kemerdekaan.",
         "Tuesday 18 August 2026: 07:30-12:00 and 13:00-16:00 = 7 hours 30 minutes.",
         "It was opened outside working hours; the clock starts Tuesday 18 August 2026 at 07:30 WIB.",
-        "The count leads to Wednesday 19 August 2026 at 07:30 WIB, neither inside nor at the end of working hours; "
+        "The count leads to Wednesday 19 August 2026 at 07:30 WIB, outside working hours or just where they begin; "
         "what holds is the end of the working time before, Tuesday 18 August 2026 at 16:00 WIB.",
     )
 
@@ -160,8 +160,8 @@ def test_says_how_many_days_a_week_counts():
 
 def test_says_when_the_clock_time_was_no_working_time(calendar):
     assert notes(calendar, "Kam 2026-08-06 11:45", "1 hari") == [
-        "Hitungan menunjuk Jumat 7 Agustus 2026 pukul 11.45 WIB, yang bukan di dalam atau di akhir jam kerja; "
-        "yang berlaku akhir jam kerja sebelumnya, Jumat 7 Agustus 2026 pukul 11.30 WIB."
+        "Hitungan jatuh pada Jumat 7 Agustus 2026 pukul 11.45 WIB, di luar atau tepat di awal jam kerja; "
+        "yang berlaku ialah akhir jam kerja sebelumnya, Jumat 7 Agustus 2026 pukul 11.30 WIB."
     ]
 
 

@@ -1,0 +1,67 @@
+"""Replaces what an agency sets itself of its calendar: hours, seasons, zone, and when it wants to be told.
+
+Who replaces a whole must have seen it: the version it was is named, and another one that came between is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from app.calendars.compose import Cause, Standing, adopt, composed, nation, own_changes, standing
+from app.calendars.schemas import CalendarAsked
+from app.database import Database
+from app.errors import IfMatchMissing, VersionSuperseded
+from app.identity.callers import Caller, require_own_official
+
+
+async def replace(
+    database: Database,
+    caller: Caller,
+    agency_id: UUID,
+    asked: CalendarAsked,
+    if_match: str | None,
+    now: datetime,
+) -> int:
+    """Make what was asked the agency's calendar; gives which version that is. Raises IfMatchMissing,
+    VersionSuperseded, OfficialNotAllowed.
+
+    What is so already is left as it is, whatever version was named: a request sent twice is not refused (RFC 9110,
+    13.1.1).
+    """
+    if if_match is None:
+        raise IfMatchMissing
+    return await database.unbroken(_replaced(database, caller, agency_id, asked, if_match, now))
+
+
+async def _replaced(
+    database: Database, caller: Caller, agency_id: UUID, asked: CalendarAsked, if_match: str, now: datetime
+) -> int:
+    async with database.transaction() as connection:
+        await require_own_official(connection, caller, agency_id)
+        found = await standing(connection, agency_id, now)
+        if _is_so(found, asked):
+            return found.version
+        if not _is_named(found, if_match):
+            raise VersionSuperseded(version=found.version)
+        changes = await own_changes(connection, agency_id)
+        calendar = composed(await nation(connection), asked.zone or found.zone, asked.own, changes)
+        cause = Cause(asked.reason, asked.legal_basis, caller.client, caller.official)
+        await adopt(connection, found, calendar, cause, now, own=asked.own, wishes=asked.wishes)
+        return found.version + 1
+
+
+def _is_so(found: Standing, asked: CalendarAsked) -> bool:
+    zone = asked.zone or found.zone
+    return (found.zone, found.own, found.wishes) == (zone, asked.own, asked.wishes)
+
+
+def tag_of(version: int) -> str:
+    """The entity tag of a calendar in that version."""
+    return f'"{version}"'
+
+
+def _is_named(found: Standing, if_match: str) -> bool:
+    """Whether the condition holds, by strong comparison (RFC 9110, 13.1.1): a weak tag never does."""
+    named = [part.strip() for part in if_match.split(",")]
+    return named == ["*"] or tag_of(found.version) in named
