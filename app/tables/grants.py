@@ -30,6 +30,17 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "holiday_changes": (READ, ADD, CHANGE),
     "deadline_rules": (READ, ADD, CHANGE),
     "obligation_notices": (READ, ADD),
+    "messages": (READ, ADD, REMOVE),
+    "outbox": (READ, ADD, REMOVE),
+    "feed": (READ, ADD, REMOVE),
+    "webhook_endpoints": (READ, ADD, CHANGE),
+    "webhook_secrets": (READ, ADD, CHANGE, REMOVE),
+    "deliveries": (READ, ADD, CHANGE, REMOVE),
+    "attempts": (READ, ADD, REMOVE),
+    "replays": (READ, ADD, CHANGE),
+    "event_consumers": (READ, ADD, CHANGE),
+    "manifests": (READ, ADD),
+    "signing_keys": (READ, ADD),
     "alembic_version": (READ,),
 }
 

@@ -65,6 +65,7 @@ FUNCTIONS = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnames
 RIGHTS = """
 SELECT table_name, privilege_type FROM information_schema.role_table_grants
 WHERE grantee = 'alur_app' AND table_schema = 'public'
+ORDER BY table_name, privilege_type
 """
 
 
