@@ -62,6 +62,17 @@ class Settings(BaseSettings):
         default=False,
         description="Whether a server also announces due dates and lays changed calendars anew, as `alur run` does.",
     )
+    secret_keys: str = Field(
+        default="",
+        description="Fernet keys that secrets of webhooks are sealed with, comma-separated: the first seals, all open."
+        " Unset: `alur run` makes one in ALUR_HOME.",
+    )
+    public_url: str = Field(
+        default="", description="Where people reach Alur, for links in messages, such as https://alur.example.go.id."
+    )
+    event_days: int = Field(
+        default=90, ge=7, le=3_650, description="Days that messages, deliveries and the feed are kept, at least."
+    )
     body_limit: int = Field(default=1_048_576, ge=1_024, description="Largest request body in bytes.")
 
 
