@@ -16,12 +16,15 @@ test: $(VENV)/ready
 
 # The long forms: thousands of generated SOPs, and everything that can break, broken a hundred times. Takes its time.
 soak: $(VENV)/ready
-	$(BIN)/python -m pytest --hypothesis-profile=soak tests/engine/test_generated.py
+	$(BIN)/python -m pytest --hypothesis-profile=soak tests/engine/test_generated.py tests/engine/test_calendar_generated.py
 	$(BIN)/python -m pytest --soak=1 tests/soak
 
-# Measures what a step costs beside what this machine can do at best, e.g. make bench BENCH="--quick --profile".
+# Measures a step, a due date and supervisors' questions beside what this machine can do at best. The last part fills a
+# database with ten million tasks. For a glance: make bench BENCH="--quick" SCALE="--quick".
 bench: $(VENV)/ready
 	@$(BIN)/python -m tests.bench $(BENCH)
+	@$(BIN)/python -m tests.bench.due_dates
+	@$(BIN)/python -m tests.bench.overdue $(SCALE)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
+from itertools import count
 from random import Random
 from traceback import format_exception
 from typing import Any
@@ -85,6 +86,7 @@ class Insider:
     holidays: dict[str, Json] = field(default_factory=dict)
     deadlines: dict[str, Json] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    weeks: Iterator[int] = field(default_factory=count)
 
     @property
     def agencies(self) -> tuple[Agency, ...]:
@@ -182,7 +184,7 @@ class Insider:
                 ).json()
             elif operation == "resume_instance":
                 subject = course.http.interrupt(course.instance, "suspend").json()
-            elif "task" not in operation or operation == "list_tasks_of_instance":
+            elif operation not in OF_A_TASK and ("task" not in operation or operation == "list_tasks_of_instance"):
                 subject = course.instance
         self._remember(subject)
         return subject
@@ -223,7 +225,7 @@ class Insider:
         return WHY | {"due_soon_percent": self.random.randrange(50, 100)}
 
     def change(self, subject: Json) -> Json:
-        day = date(2030, 1, 2) + timedelta(weeks=self.random.randrange(2_000))  # a Wednesday
+        day = date(2030, 1, 2) + timedelta(weeks=next(self.weeks))  # a Wednesday that nothing is known of yet
         return WHY | {"agency": self.agency.key, "kind": "add", "date": str(day), "name": "Hari jadi"}
 
     def set_deadline(self, subject: Json) -> Json:
@@ -281,6 +283,9 @@ def _on_demand(definition: ProcessDefinition) -> ProcessDefinition:
 
 
 WHY = {"reason": "Uji", "legal_basis": "Surat Edaran Uji"}
+
+OF_A_TASK = {"explain_due_date"}
+"""Operations on a task whose name does not say so."""
 
 QUERIES = {key: {"period": "2026"} for key in ("report_obligations", "report_performance", "report_monitoring")}
 """What an operation cannot be carried out without."""

@@ -8,8 +8,8 @@ twice, and nobody is refused for what they did themselves.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -97,7 +97,10 @@ async def _loaded(load: Callable[[], Awaitable[Any]]) -> Any:
         return refused
 
 
+_CHANCE = Random()  # noqa: S311  no secret hangs on it
+
+
 async def wait_a_turn(attempt: int) -> None:
     """Let others go first: not at all at first, then longer and longer and never in step, at most a second."""
     if attempt:
-        await asyncio.sleep(random.random() * min(1.0, 0.004 * 2**attempt))  # noqa: S311  no secret hangs on it
+        await asyncio.sleep(_CHANCE.random() * min(1.0, 0.004 * 2**attempt))

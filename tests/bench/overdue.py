@@ -37,13 +37,17 @@ from app.embedded import Addresses
 from app.identity.issue import agency_id, issue_key
 from app.migrate import migrate
 from app.reading import Reading
+from app.reports.ageing import BOUNDS, bounds
+from app.reports.overdue import GroupBy, counts
 from app.tasks.picking import Shape, page_of
 from engine import decide
+from engine.calendar import REGULAR_HOURS, WorkCalendar
 from engine.commands import Complete, Office, Performer, Start
 from engine.compiler import CompiledProcess
 from engine.definition import ProcessDefinition
 from engine.reader import read_yaml
 from engine.state import InstanceState, Output
+from engine.working_time import CompiledCalendar
 from tests.bench.figures import percentile
 from tests.world import within
 
@@ -116,7 +120,7 @@ async def _publish(addresses: Addresses, definition: ProcessDefinition) -> None:
             first = await agency_id(connection, "dinas-1")
             await publish(connection, definition, first, client=None, now=now(), new_id=new_id)
             await issue_key(connection, "beban", scopes=["read"], agencies=["dinas-1"], officials="all", at=now())
-        await Calendars(database).given(first)
+        await Calendars(database).see_to([first])
     finally:
         await database.close()
 
@@ -227,9 +231,19 @@ def questions(agencies: Sequence[UUID]) -> list[Question]:
     def of_all(random: Random) -> dict[str, Any]:
         return {"agencies": everyone, "now": now(), "limit": 51}
 
+    calendar = CompiledCalendar(WorkCalendar(zone="Asia/Jakarta", hours=(REGULAR_HOURS,)))
+
+    def by_agency(random: Random) -> dict[str, Any]:
+        at = now()
+        apart = {name: [bound] * len(everyone) for name, bound in zip(BOUNDS, bounds(calendar, at), strict=True)}
+        return {"agencies": everyone, "now": at, "definitions": None} | apart
+
     return [
         Question("late tasks of one agency, first page", page_of(Shape(late, by_due=True)), of_one, 5),
         Question("late tasks of all agencies, first page", page_of(Shape(late, by_due=True, is_wide=True)), of_all, 10),
+        Question(
+            "late tasks counted by agency", counts(GroupBy.AGENCY, is_past=False, is_narrowed=False), by_agency, 150
+        ),
     ]
 
 
