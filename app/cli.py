@@ -40,7 +40,11 @@ from app.pool import DatabaseUnavailable
 from app.serve import PortTaken, bound, serve, url_of
 from app.settings import Settings, described
 from app.tables.grants import statements
-from app.worker import work
+from app.webhooks.outside import the_world
+from app.webhooks.sealing import SealingRefused
+from app.webhooks.secrets import kept_key, seal_of
+from app.webhooks.wake import Wake
+from app.worker import working
 from engine.calendar_checks import CalendarRejected
 from engine.definition import ProcessDefinition
 from engine.errors import DefinitionRejected
@@ -66,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say_wrong(str(failed))
     except DatabaseUnavailable as lost:
         return _say_wrong(f"Basis data tidak terjangkau · database unavailable: {lost}")
-    except BackupRefused as refused:
+    except (BackupRefused, SealingRefused) as refused:
         return _say_wrong(str(refused))
     except TelemetryMissing as missing:
         return _say_wrong(
@@ -90,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("run", _run, "everything at once: database, migrations, shipped SOPs, demonstration, server")
     command("serve", _serve, "serve HTTP over ALUR_DATABASE_URL")
-    command("work", _work, "announce due dates and lay changed calendars anew, beside servers; any number may run")
+    command("work", _work, "announce what is due and deliver webhooks, beside servers; any number may run")
     one = command("migrate", _migrate, "bring the database to the newest revision and grant the application its rights")
     one.add_argument("--print-grants", metavar="ROLE", help="only print the grants for a role")
     one = command("check", _check, "say every mistake in SOP files")
@@ -130,6 +134,7 @@ def _run(asked: argparse.Namespace, settings: Settings) -> int:
     with _databases(settings, watched=True) as with_database:
         listener = bound(with_database)
         url, environment = url_of(listener), settings.home / "demo.env"
+        secret_keys = settings.secret_keys or kept_key(settings.home / "secret.key")
         asyncio.run(_prepare(with_database, environment, url))
         place = settings.home / "postgres" if settings.database_url is None else "ALUR_DATABASE_URL"
 
@@ -138,7 +143,7 @@ def _run(asked: argparse.Namespace, settings: Settings) -> int:
             print(f"Kunci dan pejabat demonstrasi · demo key and officials: {environment}")
             print(f"Basis data · database: {place} · berhenti · stop: Ctrl+C", flush=True)
 
-        serve(with_database.model_copy(update={"worker": True}), listener, announce)
+        serve(with_database.model_copy(update={"worker": True, "secret_keys": secret_keys}), listener, announce)
     return OK
 
 
@@ -177,8 +182,12 @@ def _work(asked: argparse.Namespace, settings: Settings) -> int:
 async def _worked(settings: Settings) -> None:
     database = Database.of(settings)
     try:
-        print("Alur bekerja · at work", flush=True)
-        await work(Journal(database, Catalog(database), Calendars(database)))
+        async with Wake.listening(_required(settings.database_url)) as wake:
+            journal = Journal(database, Catalog(database), Calendars(database))
+            journal.wake = wake.rung
+            async with working(journal, wake, the_world(), seal_of(settings.secret_keys), settings.public_url):
+                print("Alur bekerja · at work", flush=True)
+                await asyncio.Event().wait()  # until a signal ends it
     finally:
         await database.close()
 

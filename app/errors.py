@@ -94,6 +94,42 @@ class DeadlineShared(Refused):
     """This deadline holds for every agency; set one for your own agency instead of withdrawing it."""
 
 
+class EndpointUnverified(Refused):
+    """Nobody has shown yet that this receiver is yours; verify the endpoint first."""
+
+
+class EndpointNotEnabled(Refused):
+    """This endpoint is {state}, so nothing is sent to it; verify or enable it first."""
+
+
+class TooManySecrets(Refused):
+    """{most} secrets of this endpoint count at the moment; wait until one expires, or rotate with overlap_hours 0."""
+
+
+class DeliveryUnderWay(Refused):
+    """This delivery is being attempted at the moment; look at it again shortly."""
+
+
+class ReplayEnded(Refused):
+    """This replay has ended already."""
+
+
+class SecretsUnavailable(Refused):
+    """Secrets of webhooks cannot be kept or read with the keys that are configured; see errors."""
+
+
+class EventsGone(Refused):
+    """Events after that cursor are no longer kept; go on from cursor {oldest}, and read the instances anew."""
+
+
+class CursorBehind(Refused):
+    """This consumer has already passed {cursor}; say rewind to go back."""
+
+
+class ConsumerNameTaken(Refused):
+    """This client already has a consumer of that name."""
+
+
 class IdempotencyKeyReused(Refused):
     """The Idempotency-Key was first sent with another body or for another official."""
 
@@ -208,6 +244,42 @@ KINDS: Mapping[type[Refused], Kind] = {
     DeadlineShared: Kind(
         409, "Tenggat semua instansi", "Deadline shared",
         "Tenggat ini berlaku bagi semua instansi; tetapkan tenggat instansi Anda sendiri, jangan mencabutnya.",
+    ),
+    EndpointUnverified: Kind(
+        409, "Penerima belum terbukti", "Endpoint unverified",
+        "Belum terbukti bahwa penerima ini milik Anda; lakukan verifikasi titik webhook ini terlebih dahulu.",
+    ),
+    EndpointNotEnabled: Kind(
+        409, "Titik webhook tidak aktif", "Endpoint not enabled",
+        "Titik webhook ini tidak aktif sehingga tidak dikirimi apa pun; verifikasi atau aktifkan terlebih dahulu.",
+    ),
+    TooManySecrets: Kind(
+        409, "Rahasia terlalu banyak", "Too many secrets",
+        "Sudah {most} rahasia titik webhook ini yang berlaku; tunggu salah satunya kedaluwarsa, atau ganti dengan "
+        "overlap_hours 0.",
+    ),
+    DeliveryUnderWay: Kind(
+        409, "Sedang dikirim", "Delivery under way", "Kiriman ini sedang dikirim; periksa lagi sebentar kemudian."
+    ),
+    ReplayEnded: Kind(
+        409, "Pengiriman ulang sudah berakhir", "Replay ended", "Pengiriman ulang ini sudah berakhir; lihat existing."
+    ),
+    SecretsUnavailable: Kind(
+        503, "Rahasia tidak dapat disimpan", "Secrets unavailable",
+        "Rahasia webhook tidak dapat disimpan atau dibaca dengan kunci yang diatur; lihat errors dan hubungi "
+        "administrator server.",
+    ),
+    EventsGone: Kind(
+        410, "Peristiwa tidak disimpan lagi", "Events gone",
+        "Peristiwa sesudah cursor itu tidak disimpan lagi; lanjutkan dari cursor {oldest} dan baca ulang datanya.",
+    ),
+    CursorBehind: Kind(
+        409, "Cursor sudah dilewati", "Cursor behind",
+        "Konsumen ini sudah sampai pada {cursor}; untuk mundur, sertakan rewind: true.",
+    ),
+    ConsumerNameTaken: Kind(
+        409, "Nama konsumen sudah dipakai", "Consumer name taken",
+        "Kunci API ini sudah memiliki konsumen dengan nama itu; pakai yang ada (lihat existing) atau nama lain.",
     ),
     IdempotencyKeyReused: Kind(
         422, "Idempotency-Key dipakai ulang", "Idempotency key reused",

@@ -25,6 +25,8 @@ from app.definitions.routes import SHAPES
 from app.definitions.routes import routes as definitions
 from app.docs import routes as docs
 from app.docs import truthful
+from app.feed.routes import routes as events
+from app.feed.waiting import Lookout
 from app.guard import Guard
 from app.instances.journal import Journal
 from app.instances.lay_anew import lay_first
@@ -40,6 +42,12 @@ from app.reports.routes import routes as reports
 from app.settings import Settings
 from app.tasks.routes import routes as tasks
 from app.upkeep import kept_up
+from app.webhooks.outside import Outside, the_world
+from app.webhooks.routes import routes as webhooks
+from app.webhooks.secrets import seal_of
+from app.webhooks.type_routes import describe_webhooks
+from app.webhooks.type_routes import routes as event_types
+from app.webhooks.wake import Wake
 from app.worker import working
 from engine.errors import Mistake, Refused
 from engine.mistakes import Location, Path, from_validation, rendered
@@ -54,10 +62,10 @@ class Alur(FastAPI):
         return truthful(super().openapi(), SHAPES)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
     """The application over one database address. Opens its pools when it starts and closes them when it stops.
 
-    Raises TelemetryMissing.
+    `outside` is how webhooks go out, as in production unless told. Raises TelemetryMissing, SealingRefused.
     """
     app = Alur(
         title="Alur",
@@ -73,9 +81,12 @@ def create_app(settings: Settings) -> FastAPI:
     state = app.state
     state.settings, state.traffic, state.spans = settings, Traffic(settings.in_flight_limit), telemetry.spans()
     state.metrics = Metrics(state.traffic)
+    state.outside, state.seal = outside or the_world(), seal_of(settings.secret_keys)
     # the busiest first: they are tried in order
-    for routes in (tasks, instances, definitions, calendars, deadlines, reports, health, docs):
+    ours = (tasks, instances, definitions, calendars, deadlines, reports, webhooks, events, event_types, health, docs)
+    for routes in ours:
         app.include_router(routes)
+    describe_webhooks(app.webhooks)
     app.add_api_route("/problems/{slug}", _problem_page, include_in_schema=False)
     app.add_middleware(Guard, limit=settings.body_limit, traffic=state.traffic)
     app.add_middleware(Observer, metrics=state.metrics, spans=state.spans)
@@ -95,9 +106,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.follow = partial(lay_first, state.journal)
     try:
         async with AsyncExitStack() as going_on:
-            await going_on.enter_async_context(kept_up(database, state.settings.idempotency_days))
+            wake = await going_on.enter_async_context(Wake.listening(state.settings.database_url))
+            state.journal.wake = wake.rung
+            state.lookout = await going_on.enter_async_context(Lookout.keeping(database, wake, state.traffic))
+            days = state.settings.idempotency_days, state.settings.event_days
+            await going_on.enter_async_context(kept_up(database, *days))
             if state.settings.worker:
-                await going_on.enter_async_context(working(state.journal))
+                at_work = working(state.journal, wake, state.outside, state.seal, state.settings.public_url)
+                await going_on.enter_async_context(at_work)
             yield
     finally:
         await asyncio.gather(*(part.close() for part in (database, watch, state.spans) if part is not None))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -146,6 +146,20 @@ async def _by_zone(database: Database, served: Iterable[UUID]) -> dict[ZoneInfo,
 _ZONES = select(agencies.c.id, agencies.c.timezone).where(
     agencies.c.id == any_(bindparam("agencies", type_=ARRAY(Uuid)))
 )
+
+
+async def span_of(
+    database: Database, agency_id: UUID, since: str | None, until: str | None
+) -> tuple[datetime | None, datetime | None]:
+    """The moments from and before which something is asked of an agency; `until` a day is until that day is over."""
+    first, last = (_read(text) if text else None for text in (since, until))
+    zone = _ANY
+    if _is_day(first) or _is_day(last):
+        (zone,) = await _by_zone(database, [agency_id])
+    if last is not None and not isinstance(last, datetime):
+        last += timedelta(days=1)
+    return _beginning(first, zone), _beginning(last, zone)
+
 
 _TO_COME = Mistake(
     at="as_of",

@@ -1,4 +1,7 @@
-"""What a server does beside answering: forgets stored answers that are old enough. Every process may do it."""
+"""What a server does beside answering: forgets what is old enough, stored answers and events that went out.
+
+Every process may do it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from app.clock import now
 from app.database import Database
 from app.idempotency import prune
 from app.pool import DatabaseUnavailable
+from app.webhooks.prune import prune as prune_events
+from app.webhooks.remove import cancel_waiting
 
 log = logging.getLogger("alur")
 
@@ -20,9 +25,9 @@ INTERVAL = 3_600.0
 
 
 @asynccontextmanager
-async def kept_up(database: Database, idempotency_days: int) -> AsyncIterator[None]:
+async def kept_up(database: Database, idempotency_days: int, event_days: int) -> AsyncIterator[None]:
     """Keep the database tidy while the block lasts."""
-    rounds = asyncio.create_task(_rounds(database, timedelta(days=idempotency_days)), name="upkeep")
+    rounds = asyncio.create_task(_rounds(database, timedelta(days=idempotency_days), event_days), name="upkeep")
     try:
         yield
     finally:
@@ -30,14 +35,17 @@ async def kept_up(database: Database, idempotency_days: int) -> AsyncIterator[No
         await asyncio.gather(rounds, return_exceptions=True)
 
 
-async def _rounds(database: Database, kept: timedelta) -> None:
+async def _rounds(database: Database, kept: timedelta, event_days: int) -> None:
     while True:
         try:
             forgotten = await prune(database, now() - kept)
+            cancelled = await cancel_waiting(database, now())
+            events = await prune_events(database, now(), event_days)
         except DatabaseUnavailable as lost:
             log.warning("upkeep waits for the database: %s", lost)
         except Exception:
             log.exception("upkeep failed, and is tried again later")
         else:
-            log.info("upkeep: %d stored answers forgotten", forgotten)
+            log.info("upkeep: %d stored answers, %d deliveries and events forgotten", forgotten, events)
+            log.info("upkeep: %d deliveries to removed endpoints cancelled", cancelled)
         await asyncio.sleep(INTERVAL)

@@ -18,7 +18,7 @@ from app import embedded
 from app.embedded import Addresses
 from app.migrate import migrate
 from app.settings import Settings
-from tests.world import Agency, Faults, World, asked, served, within
+from tests.world import SECRET_KEY, Agency, Faults, World, asked, served, within
 
 HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 """Nothing here outlives the tests, and every world keeps its connections to the end."""
@@ -73,7 +73,8 @@ def a_world(fresh_database: Callable[[], Addresses], runner: asyncio.Runner) -> 
         def make() -> World:
             addresses = fresh_database()
             runner.run(migrate(addresses.owner, addresses.application))
-            url = ending.enter_context(served(Settings(database_url=addresses.application, port=0)))
+            given = Settings(database_url=addresses.application, port=0, secret_keys=SECRET_KEY)
+            url = ending.enter_context(served(given))
             world = World(addresses, url, runner)
             ending.callback(lambda: runner.run(world.database.close()))
             return world

@@ -17,6 +17,7 @@ from itertools import count
 from random import Random
 from traceback import format_exception
 from typing import Any
+from uuid import UUID
 
 import schemathesis
 from schemathesis.config import SchemathesisConfig
@@ -30,6 +31,7 @@ from schemathesis.hooks import HookContext
 from schemathesis.openapi.checks import RejectedPositiveData
 
 from engine.definition import Cycle, ProcessDefinition
+from tests.app.webhooks.endpoint import happened
 from tests.journeys.course import Course, example
 from tests.world import Agency, Client, Json, completion, kalbar_lakip
 
@@ -85,6 +87,9 @@ class Insider:
     instances: dict[str, Json] = field(default_factory=dict)
     holidays: dict[str, Json] = field(default_factory=dict)
     deadlines: dict[str, Json] = field(default_factory=dict)
+    webhook_endpoints: dict[str, Json] = field(default_factory=dict)
+    deliveries: dict[str, Json] = field(default_factory=dict)
+    event_consumers: dict[str, Json] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     weeks: Iterator[int] = field(default_factory=count)
 
@@ -110,8 +115,12 @@ class Insider:
                 self.tasks[told["id"]] = told
             if "effective" in told and told["id"]:
                 self.holidays[told["id"]] = told
+            if "max_in_flight" in told:
+                self.webhook_endpoints[told["id"]] = told
             if "in_force" in told:
                 self.deadlines[told["id"]] = told
+            if "acked_at" in told:
+                self.event_consumers[told["id"]] = told
             for part in ("items", "instance", "task", "opened"):
                 self._remember(told.get(part))
 
@@ -127,6 +136,8 @@ class Insider:
         if operation not in self.done and _is_sound(case, ParameterLocation.QUERY):
             case.query.clear()
             case.query.update(QUERIES.get(operation, {}))
+        if str(case.query.get("wait", "")).isdigit() and int(case.query["wait"]) <= 60:
+            case.query["wait"] = 0  # nobody does anything meanwhile that could be waited for
 
     def _maybe(self) -> bool:
         return self.random.random() < 0.6
@@ -141,11 +152,13 @@ class Insider:
             case.path_parameters["n"] = 1
         if "id" not in case.path_parameters:
             return None
-        known: dict[str, Json] = getattr(self, case.path.split("/")[2])
+        known: dict[str, Json] = getattr(self, case.path.split("/")[2].replace("-", "_"))
         if case.path_parameters["id"] not in known or not _is_linked(case):
             sound = _is_sound(case, ParameterLocation.BODY)
             subject = self._fresh(operation) if (closely and sound) or not known else self._known(known)
             case.path_parameters["id"] = subject["id"]
+        if "replay" in case.path_parameters and closely:
+            case.path_parameters["replay"] = self._replayed(case.path_parameters["id"])
         return known.get(case.path_parameters["id"])
 
     def _known(self, known: dict[str, Json]) -> Json:
@@ -160,9 +173,17 @@ class Insider:
 
     def _fresh(self, operation: str) -> Json:
         """Something the operation can be carried out on."""
+        if "webhook" in operation or "replay" in operation or operation == "list_deliveries":
+            return self._listening()
+        if "delivery" in operation:
+            return self._told(self._listening())
+        if "consumer" in operation or operation == "acknowledge_events":
+            made = self.http.post("/v1/event-consumers", json=self.consumer(None)).json()
+            self._remember(made)
+            return made
         if "holiday" in operation or "deadline" in operation:
             kind, asked = ("holidays", self.change) if "holiday" in operation else ("deadlines", self.set_deadline)
-            made: Json = self.http.post(f"/v1/{kind}", json=asked(None)).json()
+            made = self.http.post(f"/v1/{kind}", json=asked(None)).json()
             self._remember(made)
             return made
         if operation == "answer_for_party":
@@ -189,6 +210,28 @@ class Insider:
         self._remember(subject)
         return subject
 
+    def _listening(self) -> Json:
+        """An endpoint that is sent events."""
+        made: Json = self.http.post("/v1/webhook-endpoints", json=self.endpoint(None)).json()
+        self.agency.world.sql(VERIFIED, UUID(made["id"]))
+        self.webhook_endpoints[made["id"]] = made
+        return made
+
+    def _told(self, endpoint: Json) -> Json:
+        """A delivery to an endpoint."""
+        happened(self.agency, 1)
+        told: Json = self.http.json(f"/v1/webhook-endpoints/{endpoint['id']}/deliveries")["items"][0]
+        self.deliveries[told["id"]] = told
+        return told
+
+    def _replayed(self, endpoint: str) -> str:
+        """A replay that is under way, where the endpoint is the insider's."""
+        asked = self.http.post(f"/v1/webhook-endpoints/{endpoint}/replays", json=self.replay(None))
+        if asked.status_code != 201:
+            return endpoint
+        self.agency.world.sql("UPDATE replays SET status = 'running' WHERE endpoint_id = $1", UUID(endpoint))
+        return str(asked.json()["id"])
+
     def _begun(self, agency: Agency) -> Course:
         return Course(self.http, agency.definition)
 
@@ -196,7 +239,7 @@ class Insider:
         """The official whom it waits on, or who did it, or somebody of the agency."""
         if "Alur-On-Behalf-Of" in case.headers or closely:
             case.headers["Alur-On-Behalf-Of"] = self.random.choice(self._officials(subject or {}))
-        if _operation(case) == "replace_calendar" and (closely or self._maybe()):
+        if _operation(case) in CONDITIONAL and (closely or self._maybe()):
             case.headers["If-Match"] = "*"
         if "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = f"kunci-{self.random.randrange(10_000)}"
@@ -232,8 +275,26 @@ class Insider:
         rule = {"kind": "after_period", "months": self.random.randrange(1, 12)}
         return WHY | {"definition": self.agency.definition.key, "rule": rule}
 
+    def endpoint(self, subject: Json) -> Json:
+        return {"url": "http://127.0.0.1:9/", "types": ["*"], "agencies": [self.agency.key]}
+
+    def endpoint_change(self, subject: Json) -> Json:
+        return {"per_minute": self.random.randrange(1, 100)}
+
+    def rotation(self, subject: Json) -> Json:
+        return {"overlap_hours": 0}
+
+    def replay(self, subject: Json) -> Json:
+        return {"since": "2026-01-01", "dry_run": False}
+
     def withdraw(self, subject: Json) -> Json:
         return WHY
+
+    def consumer(self, subject: Json) -> Json:
+        return {"name": f"Pembaca {self.random.random()}", "agencies": [self.agency.key], "types": ["step.*"]}
+
+    def passed(self, subject: Json) -> Json:
+        return {"cursor": subject["cursor"] if subject else "0", "rewind": True}
 
     def answer(self, subject: Json) -> Json:
         awaited = subject["awaited_parties"] if subject else []
@@ -269,6 +330,7 @@ def insider_of(an_agency: Callable[..., Agency], seed: int) -> Insider:
     agency = an_agency(_on_demand(kalbar_lakip()))
     collecting = an_agency(_on_demand(example("pengumpulan-bahan")), bidang=("koperasi", "ukm"))
     asking = an_agency(example("permohonan-rekomendasi"))
+    agency.world.sql("INSERT INTO signing_keys VALUES ('whpk_', '-', now()) ON CONFLICT DO NOTHING")
     return Insider(
         agency=agency,
         collecting=collecting,
@@ -282,10 +344,19 @@ def _on_demand(definition: ProcessDefinition) -> ProcessDefinition:
     return definition.model_copy(update={"cycle": (Cycle.ON_DEMAND,)})
 
 
+CONDITIONAL = ("replace_calendar", "change_consumer", "change_webhook_endpoint")
+"""Operations that want an If-Match."""
+
+VERIFIED = "UPDATE webhook_endpoints SET status = 'enabled', verified_at = now() WHERE id = $1"
+"""So that an endpoint is sent events, though nobody answers for it."""
+
 WHY = {"reason": "Uji", "legal_basis": "Surat Edaran Uji"}
 
 OF_A_TASK = {"explain_due_date"}
 """Operations on a task whose name does not say so."""
+
+ENDLESS = ("stream_events",)
+"""Operations whose answers do not end while there may be something to tell."""
 
 QUERIES = {key: {"period": "2026"} for key in ("report_obligations", "report_performance", "report_monitoring")}
 """What an operation cannot be carried out without."""
@@ -300,6 +371,13 @@ BODIES = {
     "add_holiday_change": Insider.change,
     "withdraw_holiday_change": Insider.withdraw,
     "add_deadline": Insider.set_deadline,
+    "create_webhook_endpoint": Insider.endpoint,
+    "change_webhook_endpoint": Insider.endpoint_change,
+    "rotate_webhook_secret": Insider.rotation,
+    "replay_events": Insider.replay,
+    "add_consumer": Insider.consumer,
+    "change_consumer": Insider.consumer,
+    "acknowledge_events": Insider.passed,
     "withdraw_one_deadline": Insider.withdraw,
 }
 """The operations whose bodies must fit what is there."""
@@ -333,9 +411,10 @@ def _is_sound(case: Case, location: ParameterLocation) -> bool:
 
 
 RULES = re.compile(
-    r"cursor|status|kind|for|instance|assignee|done_by"  # words and ids in lists of a parameter
+    r"cursor|after|status|type|kind|for|instance|assignee|done_by"  # words and ids in lists of a parameter
     r"|as_of|due_before|from|to|period|year|date"  # days and moments of our time, and periods as the cycle has them
-    r"|rule(\..*)?|event_on|agency|definition"  # whole numbers, which JSON may write as 9.0; names of what is there
+    r"|rule(\..*)?|event_on|agency|definition|per_minute|max_in_flight|overlap_hours"  # whole numbers, which JSON may write as 9.0; names of what is there
+    r"|url|types.*|private_networks.*|agencies.*|since|until|reason"  # where webhooks may go, and what there is
     r"|data|.*performed_at"  # numbers beyond JSON, and years beyond ours
 )
 """Where a request may be wrong although no schema says so. Whatever else is refused as invalid is told as sound."""
@@ -381,7 +460,8 @@ def attacked(
             "phases": {phase: {"enabled": phase in phases} for phase in PHASES},
             "operations": [
                 {"include-operation-id": name, "phases": {"coverage": {"enabled": False}}} for name in skipped
-            ],
+            ]
+            + [{"include-operation-id": name, "enabled": False} for name in ENDLESS],
             "continue-on-failure": True,
         }
     )

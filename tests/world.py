@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
+from ipaddress import ip_network
 from itertools import count
 from typing import Any, TypeVar
 from uuid import UUID
@@ -30,6 +32,8 @@ from app.main import create_app
 from app.serve import Server, bound, url_of
 from app.settings import Settings
 from app.tables import agencies, holders, officials, positions, role_bindings, units
+from app.webhooks.egress import Egress, named_networks
+from app.webhooks.outside import Outside
 from engine.definition import NodeKind, ProcessDefinition
 from engine.places import Places
 from engine.reader import read_yaml
@@ -39,6 +43,9 @@ Done = TypeVar("Done")
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PROBLEM = "application/problem+json"
+
+SECRET_KEY = "mKk5H5pCAU2hWQm1hIYl9rsmDmFXfwJ3KAVoVZ8dRwo="  # noqa: S105  seals nothing but what tests make up
+"""What the secrets of webhooks are sealed with here."""
 
 _numbers = count(1)
 
@@ -50,11 +57,28 @@ def kalbar_lakip() -> ProcessDefinition:
     return read_yaml(file.read_bytes(), file.name)
 
 
+async def _here(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"]
+
+
+HERE = Outside(
+    lambda networks: Egress(
+        allowed=(*named_networks(networks), ip_network("127.0.0.0/8")),
+        plain=True,
+        ports=range(1, 65_536),
+        never=(),
+        resolve=_here,
+    ),
+    ssl.create_default_context(),
+)
+"""A way out for webhooks that reaches receivers on this machine, whatever they are called, and nothing else."""
+
+
 @contextmanager
-def served(settings: Settings) -> Iterator[str]:
+def served(settings: Settings, outside: Outside = HERE) -> Iterator[str]:
     """Serve Alur over real HTTP in a thread, on a free port, and give its address."""
     listener, answers = bound(settings), threading.Event()
-    server = Server(create_app(settings), settings, listener, answers.set)
+    server = Server(create_app(settings, outside), settings, listener, answers.set)
     thread = threading.Thread(target=server.run, name="alur")
     thread.start()
     try:

@@ -28,6 +28,7 @@ from app.instances import statements
 from app.instances.doubts import ATTEMPTS, FIRST_ELSEWHERE, Doubts, wait_a_turn
 from app.instances.record import clocks, projected, recorded
 from app.instances.surroundings import Surroundings
+from app.instances.telling import messages_of
 from app.observation.exchange import present
 from app.pool import OutcomeUnclear
 from engine.commands import Performer
@@ -100,6 +101,8 @@ class Journal:
         self.database = database
         self.catalog = catalog
         self.calendars = calendars
+        self.wake: Callable[[], None] = _nobody
+        """Called after a commit that has something to tell."""
 
     async def change_by_task(
         self, ask: Ask, task: UUID, decide: Decide, tell: Tell, paper: OnPaper | None = None
@@ -256,6 +259,7 @@ class Journal:
             **clocks(decision.state),
             tasks=projected(decision, held.around.process),
             events=sealed.rows,
+            messages=messages_of(held.around, held.state, decision, length=held.trail_length),
             client_id=held.client,
             now=now,
             answer_fingerprint=retry.fingerprint,
@@ -264,7 +268,12 @@ class Journal:
             answer_location=answer.location,
             **parameters(retry),
         )
+        self.wake()
         return row is not None and row["changed"] == 1
+
+
+def _nobody() -> None:
+    """Whom a journal wakes where nobody listens, as in a command."""
 
 
 def _by_id(text: str | None) -> dict[UUID, str]:

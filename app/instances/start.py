@@ -30,6 +30,7 @@ from app.instances.journal import Journal
 from app.instances.record import clocks, projected, recorded
 from app.instances.schemas import InstanceView, StartAsked
 from app.instances.surroundings import Surroundings
+from app.instances.telling import messages_of
 from app.observation.exchange import present
 from app.tables import officials
 from engine import decide
@@ -246,10 +247,12 @@ async def _begin(
         now=ask.now,
         tasks=projected(decision, process),
         events=sealed.rows,
+        messages=messages_of(around, None, decision, length=0),
         answer_fingerprint=ask.retry.fingerprint,
         answer_status=answer.status,
         answer_body=answer.body,
         answer_location=answer.location,
         **parameters(ask.retry),
     )
+    journal.wake()
     return row is not None and row["changed"] == 1

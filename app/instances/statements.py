@@ -46,7 +46,9 @@ from app.tables import (
     deadline_rules,
     idempotency_answers,
     instances,
+    messages,
     officials,
+    outbox,
     process_definitions,
     tasks,
     units,
@@ -185,7 +187,7 @@ def _change() -> Select[Any]:
             trail_head=bindparam("trail_head", type_=Text),
             **_clocks(),
         )
-        .returning(instances.c.id, instances.c.agency_id)
+        .returning(instances.c.id, instances.c.agency_id, instances.c.definition_key)
         .cte("changed")
     )
     return _with_what_follows(changed)
@@ -227,18 +229,18 @@ def _begin() -> Select[Any]:
             clock_version=bindparam("clock_version", type_=Integer),
             **_clocks(),
         )
-        .returning(instances.c.id, instances.c.agency_id)
+        .returning(instances.c.id, instances.c.agency_id, instances.c.definition_key)
         .cte("changed")
     )
     return _with_what_follows(begun)
 
 
 def _with_what_follows(changed: CTE) -> Select[Any]:
-    """Tasks, trail and answer all select from the changed instance: no change, no trace."""
+    """Tasks, trail, messages and answer all select from the changed instance: no change, no trace."""
     return (
         select(func.count().label("changed"))
         .select_from(changed)
-        .add_cte(_project(changed), *_record(changed), _keep_answer(changed))
+        .add_cte(_project(changed), *_record(changed), *_tell(changed), _keep_answer(changed))
     )
 
 
@@ -325,6 +327,37 @@ def _record(changed: CTE) -> tuple[CTE, CTE]:
         .cte("kept_apart")
     )
     return recorded, kept_apart
+
+
+def _tell(changed: CTE) -> tuple[CTE, CTE]:
+    """One message for each event, and all of them in the outbox in the order of the trail."""
+    given = (
+        func.jsonb_to_recordset(bindparam("messages", type_=JSONB))
+        .table_valued(
+            column("id", Uuid),
+            column("seq", Integer),
+            column("type", Text),
+            column("roles", ARRAY(Text)),
+            column("at", Instant),
+            column("data", Text),
+        )
+        .render_derived("given_message", with_types=True)
+    )
+    of_instance = (changed.c.id, changed.c.agency_id, changed.c.definition_key, cast(changed.c.id, Text))
+    rows = select(*of_instance, *given.c).select_from(changed.join(given, true()))
+    told = (
+        insert(messages)
+        .from_select(["instance_id", "agency_id", "definition_key", "subject", *(one.name for one in given.c)], rows)
+        .returning(messages.c.id, messages.c.seq)
+        .cte("told")
+    )
+    queued = (
+        insert(outbox)
+        .from_select(["message_id"], select(told.c.id).order_by(told.c.seq))
+        .returning(outbox.c.number)
+        .cte("queued")
+    )
+    return told, queued
 
 
 def _keep_answer(changed: CTE) -> CTE:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -12,6 +14,8 @@ from app.instances.journal import Journal
 from app.moments import Asked
 from app.reports.obligations import Owed, owed
 from app.tables import agencies, obligation_notices
+from app.webhooks.telling import Message, obligation_late, tell
+from engine.definition import Activity
 
 AT_ONCE = 50
 """Agencies that are looked at together."""
@@ -30,23 +34,47 @@ async def announce_owed(journal: Journal, now: datetime) -> int:
 
 
 async def _told(journal: Journal, late: list[Owed], now: datetime) -> int:
-    rows = [
-        {
-            "id": new_id(),
-            "agency_id": one.row["agency_id"],
-            "definition_key": one.row["key"],
-            "period": one.row["period"],
-            "late_since": one.late_since,
-            "announced_at": now,
-        }
-        for one in late
-        if one.row["announced_at"] is None
-    ]
-    if not rows:
+    new = {new_id(): one for one in late if one.row["announced_at"] is None}
+    if not new:
         return 0
+    rows = [_notice(notice, one, now) for notice, one in new.items()]
     once = insert(obligation_notices).values(rows).on_conflict_do_nothing().returning(obligation_notices.c.id)
     async with journal.database.transaction() as connection:
-        return len((await connection.execute(once)).all())
+        first_told = (await connection.execute(once)).scalars().all()
+        await tell(connection, [_message(notice, new[notice], now) for notice in first_told])
+    return len(first_told)
+
+
+def _notice(notice: UUID, one: Owed, now: datetime) -> dict[str, Any]:
+    return {
+        "id": notice,
+        "agency_id": one.row["agency_id"],
+        "definition_key": one.row["key"],
+        "period": one.row["period"],
+        "late_since": one.late_since,
+        "announced_at": now,
+    }
+
+
+def _message(notice: UUID, one: Owed, now: datetime) -> Message:
+    """What outsiders are told of a notice, under its id."""
+    assert one.late_since is not None  # noqa: S101  nothing else is announced
+    first = one.process.places.parts[one.process.places.first]
+    return obligation_late(
+        notice,
+        one.row["agency_id"],
+        agency=one.row["agency"],
+        timezone=one.row["timezone"],
+        definition=one.row["key"],
+        version=one.row["version"],
+        title=one.row["title"],
+        period=one.row["period"],
+        roles=first.candidate_roles if isinstance(first, Activity) else (),
+        late_since=one.late_since,
+        deadline=one.deadline,
+        latest_start=one.latest_start,
+        at=now,
+    )
 
 
 def periods_around(now: datetime) -> list[str]:

@@ -38,7 +38,7 @@ deliveries = Table(
     Column("leased_until", Instant),
     Column("queued_at", Instant, nullable=False),
     Column("ended_at", Instant),
-    UniqueConstraint("endpoint_id", "message_id"),
+    UniqueConstraint("message_id", "endpoint_id"),
     CheckConstraint("status IN ('waiting', 'in_flight', 'delivered', 'dead', 'cancelled')", name="status_known"),
     CheckConstraint("(status = 'in_flight') = (lease IS NOT NULL)", name="leased_in_flight"),
     CheckConstraint("(ended_at IS NULL) = (status IN ('waiting', 'in_flight'))", name="ended_when_over"),

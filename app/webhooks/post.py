@@ -29,7 +29,7 @@ BODY_READ, BODY_KEPT, HEADERS_KEPT, TEXT_KEPT = 65_536, 2_048, 4_096, 500
 HIDDEN = "…"
 _SECRET_WORDS = ("cookie", "auth", "token", "secret", "session", "api-key", "apikey", "password", "csrf")
 
-Failure = Literal["refused_by_egress", "dns", "connect", "tls", "timeout", "protocol"]
+Failure = Literal["refused_by_egress", "dns", "connect", "tls", "timeout", "protocol", "internal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,8 @@ class Attempt:
     """What came of an attempt.
 
     The receiver answered wholly: `status`, `headers` and the beginning of `body` are there and `failure` is null.
-    Otherwise `failure` says at what it failed and `said` how, in technical words; a status may have come before.
+    Otherwise `failure` says at what it failed (`internal`: with us, before anything was sent) and `said` how, in
+    technical words; a status may have come before.
     """
 
     started_at: datetime

@@ -11,25 +11,25 @@ from app.tables import feed
 from app.webhooks.catalogue import TAKEN_BACK
 
 
-def fits(subscriber: Any) -> ColumnElement[bool]:
+def fits(subscriber: Any, placed: Any = feed.c) -> ColumnElement[bool]:
     """Whether a row of the feed is for a subscriber: something with `agencies`, `types`, `definitions`, `roles`.
 
-    Null definitions or roles stand for all of them.
+    Null definitions or roles stand for all of them. `placed` has the columns of the feed.
     """
     asked = cast(
         array(
             [
-                feed.c.type,
-                func.split_part(feed.c.type, ".", 1) + literal(".*"),
+                placed.type,
+                func.split_part(placed.type, ".", 1) + literal(".*"),
                 literal("*"),
-                case(TAKEN_BACK, value=feed.c.type, else_=feed.c.type),
+                case(TAKEN_BACK, value=placed.type, else_=placed.type),
             ]
         ),
         ARRAY(Text),
     )
     return and_(
-        feed.c.agency_id == any_(subscriber.agencies),
+        placed.agency_id == any_(subscriber.agencies),
         subscriber.types.overlap(asked),
-        or_(subscriber.definitions.is_(None), feed.c.definition_key == any_(subscriber.definitions)),
-        or_(subscriber.roles.is_(None), subscriber.roles.overlap(feed.c.roles)),
+        or_(subscriber.definitions.is_(None), placed.definition_key == any_(subscriber.definitions)),
+        or_(subscriber.roles.is_(None), subscriber.roles.overlap(placed.roles)),
     )

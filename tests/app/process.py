@@ -21,10 +21,10 @@ PATIENCE = 60
 class Process:
     """A server or a worker that has been told to start."""
 
-    def __init__(self, address: str, environment: dict[str, str], command: str = "serve") -> None:
+    def __init__(self, address: str, environment: dict[str, str], *command: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ALUR_", "PG", "OTEL_"))}
         self._process = subprocess.Popen(  # noqa: S603  our own command, named by a test
-            [sys.executable, "-m", "app.cli", command],
+            [sys.executable, "-m", *(command or ("app.cli", "serve"))],
             cwd=ROOT,
             env=kept | {"ALUR_DATABASE_URL": address, "ALUR_PORT": "0"} | environment,
             text=True,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import schemathesis
 
-from tests.contract import DRAWN, Insider, Stranger, attacked, insider_of
+from tests.contract import DRAWN, ENDLESS, Insider, Stranger, attacked, insider_of
 from tests.world import Agency, World, refused
 
 
@@ -138,8 +138,8 @@ def test_a_key_that_may_only_read_does_nothing(world: World, insider: Insider, s
     key = insider.agency.secret("read", also=[insider.collecting, insider.asking])
     told = attacked(world.url, key, insider, seed=seed, examples=3, phases=DRAWN, modes="positive")
     assert not told.failures, told.report
-    assert told.done >= set(operations(document, "get"))
-    assert told.done & set(operations(document, "post")) == set()
+    assert told.done >= set(operations(document, "get")) - {*ENDLESS}
+    assert told.done & set(operations(document, "post")) <= {"acknowledge_events"}, "who reads says how far"
 
 
 def test_a_key_that_may_only_act_starts_and_reads_nothing(

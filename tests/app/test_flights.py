@@ -21,7 +21,10 @@ from tests.world import Agency, World, served
 
 @dataclass
 class Wire:
-    """A proxy between Alur and PostgreSQL. A flight begins when Alur sends something after the server spoke last."""
+    """A proxy between Alur and PostgreSQL. A flight begins when Alur sends something after the server spoke last.
+
+    The connection that wakes others is not counted: nobody waits for it.
+    """
 
     socket: Path
     flights: int = 0
@@ -32,12 +35,13 @@ class Wire:
 
     async def carry(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         server, onward = await asyncio.open_unix_connection(self.origin)
-        spoke_last = ["server"]
+        spoke_last, beside = ["server"], [False]
 
         async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, who: str) -> None:
             with suppress(ConnectionError):
                 while piece := await source.read(65_536):
-                    if who == "client" and spoke_last[0] == "server":
+                    beside[0] |= b"alur wake" in piece
+                    if who == "client" and spoke_last[0] == "server" and not beside[0]:
                         self.flights += 1
                     spoke_last[0] = who
                     sink.write(piece)

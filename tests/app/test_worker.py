@@ -56,7 +56,7 @@ def test_what_is_late_is_announced_once_by_many_workers_of_which_one_is_killed(w
     with ExitStack() as ending:
 
         def begin() -> Process:
-            worker = Process(world.addresses.application, {}, "work")
+            worker = Process(world.addresses.application, {}, "app.cli", "work")
             ending.callback(worker.kill)
             return worker
 
