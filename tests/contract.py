@@ -413,7 +413,8 @@ def _is_sound(case: Case, location: ParameterLocation) -> bool:
 RULES = re.compile(
     r"cursor|after|status|type|kind|for|instance|assignee|done_by"  # words and ids in lists of a parameter
     r"|as_of|due_before|from|to|period|year|date"  # days and moments of our time, and periods as the cycle has them
-    r"|rule(\..*)?|event_on|agency|definition|per_minute|max_in_flight|overlap_hours"  # whole numbers, which JSON may write as 9.0; names of what is there
+    r"|rule(\..*)?|per_minute|max_in_flight|overlap_hours"  # whole numbers, which JSON may write as 9.0
+    r"|event_on|agency|definition"  # names and days of what is there
     r"|url|types.*|private_networks.*|agencies.*|since|until|reason"  # where webhooks may go, and what there is
     r"|data|.*performed_at"  # numbers beyond JSON, and years beyond ours
 )
