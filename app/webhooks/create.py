@@ -29,8 +29,12 @@ async def create(
     database: Database, seal: Seal | None, outside: Outside, caller: Caller, ask: Ask, asked: EndpointAsked
 ) -> Answer:
     """Make an endpoint. Raises RequestInvalid, NotFound, SecretsUnavailable."""
-    sealing, served = required(seal), agencies_named(caller, asked.agencies)
-    require_sound(outside, asked.url, asked.private_networks, asked.types)
+    sealing, served, beside = required(seal), list[UUID](), list[Mistake]()
+    try:
+        served = agencies_named(caller, asked.agencies)
+    except RequestInvalid as unclear:
+        beside = list(unclear.errors)
+    require_sound(outside, asked.url, asked.private_networks, asked.types, beside)
 
     async def deed(connection: AsyncConnection) -> Answer:
         endpoint = new_id()
@@ -72,9 +76,15 @@ def agencies_named(caller: Caller, named: Sequence[str] | None) -> list[UUID]:
     return list(dict.fromkeys(one for one in found if one is not None))
 
 
-def require_sound(outside: Outside, url: str, networks: Sequence[str], types: Sequence[str]) -> None:
-    """Refuse where webhooks may not go and what nothing answers to, with every mistake. Raises RequestInvalid."""
-    mistakes = [_unknown_type(types.index(one), one) for one in unknown(types)]
+def require_sound(
+    outside: Outside, url: str, networks: Sequence[str], types: Sequence[str], beside: Sequence[Mistake] = ()
+) -> None:
+    """Refuse where webhooks may not go and what nothing answers to, with every mistake, also those found beside.
+
+    Raises RequestInvalid.
+    """
+    mistakes = [*beside]
+    mistakes += [_unknown_type(types.index(one), one) for one in unknown(types)]
     sound = []
     for at, network in enumerate(networks):
         try:

@@ -80,7 +80,7 @@ def obligation_late(
     }
     said = {
         "id": f"{name} {period} belum berjalan dan terlambat sejak {INDONESIAN.moment(local)}.",
-        "en": f"{name} {period} is not under way and late since {ENGLISH.moment(local)}.",
+        "en": f"{name} {period} is not under way and has been late since {ENGLISH.moment(local)}.",
     }
     link = f"/v1/reports/obligations?period={period}&agency={agency}&definition={definition}"
     return _row(
