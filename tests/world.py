@@ -136,7 +136,8 @@ class World:
 
     def findings(self, instance: Json) -> list[str]:
         """What `alur verify` says about one instance."""
-        return [found.what for found in self.proof().findings if str(found.instance) == instance["id"]]
+        proof = self.run(verify(self.database, UUID(instance["id"])))
+        return [found.what for found in proof.findings]
 
     def an_agency(self, definition: ProcessDefinition | None = None, **given: Any) -> Agency:
         """An agency of its own with an SOP of its own (kalbar-lakip unless told), its people, and nothing started.

@@ -45,12 +45,12 @@ class Proof:
     findings: tuple[Finding, ...]
 
 
-async def verify(database: Database) -> Proof:
-    """Check every instance. Each is read in one snapshot, so a running server does not disturb the proof."""
+async def verify(database: Database, only: UUID | None = None) -> Proof:
+    """Check every instance, or one. Each is read in one snapshot, so a running server does not disturb the proof."""
     catalog = Catalog(database)
     count = events = erased = 0
     findings: list[Finding] = []
-    async for instance_id in _all(database):
+    async for instance_id in _all(database) if only is None else _one(only):
         stored = await _read(database, instance_id)
         process = await catalog.process(stored.row.definition_id)
         count += 1
@@ -81,6 +81,10 @@ async def _all(database: Database) -> AsyncIterator[UUID]:
             return
         for last in ids:
             yield last
+
+
+async def _one(instance_id: UUID) -> AsyncIterator[UUID]:
+    yield instance_id
 
 
 async def _read(database: Database, instance_id: UUID) -> _Stored:

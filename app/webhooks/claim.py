@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     case,
@@ -133,7 +134,7 @@ def _served() -> CTE:
         )
         .order_by(endpoint.last_served)
         .limit(bindparam("endpoints", type_=Integer))
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
         .cte("served")
         .prefix_with("MATERIALIZED")
     )
@@ -196,19 +197,28 @@ def _claim() -> Select[Any]:
         )
         .cte("taken")
     )
-    given = select(taken.c.endpoint_id, func.count().label("number")).group_by(taken.c.endpoint_id).cte("given")
+    given = (
+        select(served.c.id, func.count(taken.c.id).label("number"))
+        .select_from(served.outerjoin(taken, taken.c.endpoint_id == served.c.id))
+        .group_by(served.c.id)
+        .cte("given")
+    )
+    is_given = given.c.number > 0
+    # what is due there follows something under way: it goes behind those that can be given something
+    is_passed_over = select(func.count()).select_from(picked).scalar_subquery() < bindparam("limit", type_=Integer)
+    is_trial = and_(served.c.is_trial, is_given)
     endpoint = webhook_endpoints.c
     noted = (
         update(webhook_endpoints)
-        .where(endpoint.id == served.c.id, given.c.endpoint_id == endpoint.id)
+        .where(endpoint.id == served.c.id, given.c.id == endpoint.id, or_(is_given, is_passed_over))
         .values(
             last_served=func.clock_timestamp(),
             slot_at=case(
                 (endpoint.per_minute.is_(None), endpoint.slot_at),
                 else_=served.c.since + served.c.interval * given.c.number,
             ),
-            on_trial=or_(endpoint.on_trial, served.c.is_trial),
-            rests_until=case((served.c.is_trial, at + literal(TRIAL, Interval)), else_=endpoint.rests_until),
+            on_trial=or_(endpoint.on_trial, is_trial),
+            rests_until=case((is_trial, at + literal(TRIAL, Interval)), else_=endpoint.rests_until),
         )
         .returning(endpoint.id)
         .cte("noted")

@@ -25,8 +25,8 @@ from app.webhooks import envelope, signing
 from app.webhooks.claim import Claimed, claim, take_back
 from app.webhooks.outcome import Outcome, record
 from app.webhooks.outside import Outside
-from app.webhooks.post import Attempt, Client, post
-from app.webhooks.relay import AT_ONCE, relay
+from app.webhooks.post import DEADLINE, IDLE, Attempt, Client, post
+from app.webhooks.relay import place
 from app.webhooks.retry import verdict
 from app.webhooks.sealing import Seal
 from app.webhooks.wake import Wake
@@ -48,6 +48,9 @@ INTERVAL = 1.0
 TAKE_BACK = 10.0
 """Seconds between two looks for deliveries whose worker died."""
 
+MOMENT = 1.0
+"""Seconds that attempts, and then what came of them, have left at the end: a server that stops waits little longer."""
+
 _CHANCE = Random()  # noqa: S311  spreads retries, no secret
 
 CLIENTS = 2_000
@@ -66,7 +69,8 @@ class Deliverer:
     lease: UUID = field(default_factory=new_id)
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
-    clients: dict[tuple[UUID, int], Client] = field(default_factory=dict)
+    clients: dict[tuple[UUID, int], tuple[Client, float]] = field(default_factory=dict)
+    hanging_up: set[asyncio.Task[None]] = field(default_factory=set)
     opened: dict[str, signing.Secret] = field(default_factory=dict, repr=False)
 
     async def run(self) -> None:
@@ -80,8 +84,9 @@ class Deliverer:
                 try:
                     if asyncio.get_running_loop().time() - looked >= TAKE_BACK:
                         looked = asyncio.get_running_loop().time()
+                        self._hang_up(looked - IDLE - DEADLINE)
                         await take_back(self.database, now())
-                    placed = await relay(self.database)
+                    is_more = await self._placed()
                     claimed = await self._claimed()
                 except (DatabaseUnavailable, Contended) as waits:
                     log.warning("deliveries wait: %s", waits)
@@ -95,8 +100,18 @@ class Deliverer:
                     task = asyncio.create_task(self._attempt(one, ended))
                     self.under_way.add(task)
                     task.add_done_callback(self._ended)
-                if not claimed and placed < AT_ONCE:
+                if not claimed and not is_more:
                     await self._pause()
+
+    async def _placed(self) -> bool:
+        """Whether more may be to be placed. What has its place is sent, even where nothing more can be placed."""
+        try:
+            return (await place(self.database))[1]
+        except (DatabaseUnavailable, Contended) as waits:
+            log.warning("messages wait for their places: %s", waits)
+        except Exception:
+            log.exception("messages could not be placed, and are later")
+        return False
 
     async def _claimed(self) -> Sequence[Claimed]:
         room = MOST - len(self.under_way)
@@ -157,44 +172,62 @@ class Deliverer:
 
     def _client(self, endpoint: Any) -> Client:
         key = (endpoint["endpoint_id"], endpoint["endpoint_version"])
-        client = self.clients.pop(key, None)
-        if client is None:
+        if key in self.clients:
+            client, _ = self.clients.pop(key)
+        else:
             client = self.outside.client(endpoint["private_networks"], connections=endpoint["max_in_flight"])
-        self.clients[key] = client  # the last is the one used latest
+        self.clients[key] = client, asyncio.get_running_loop().time()  # the last is the one used latest
         if len(self.clients) > CLIENTS:
-            oldest = next(iter(self.clients))
-            task = asyncio.create_task(self.clients.pop(oldest).aclose())
-            self.under_way.add(task)
-            task.add_done_callback(self._ended)
+            self._close_oldest()
         return client
 
+    def _hang_up(self, before: float) -> None:
+        """Close what nobody used since: an idle connection stays open, and counts, until somebody does."""
+        while self.clients and next(iter(self.clients.values()))[1] < before:
+            self._close_oldest()
+
+    def _close_oldest(self) -> None:
+        client, _ = self.clients.pop(next(iter(self.clients)))
+        task = asyncio.create_task(client.aclose())
+        self.hanging_up.add(task)
+        task.add_done_callback(self.hanging_up.discard)
+
     async def _record(self, ended: asyncio.Queue[Outcome]) -> None:
-        """Write outcomes down as they come, many at a time; a database that is away is waited for."""
+        """Write outcomes down as they come, many at a time."""
         while True:
             outcomes = [await ended.get()]
             while len(outcomes) < BATCH and not ended.empty():
                 outcomes.append(ended.get_nowait())
-            while True:
-                try:
-                    await self.database.unbroken(record(self.database, outcomes, now()))
-                    break
-                except (DatabaseUnavailable, Contended) as waits:
-                    log.warning("outcomes of deliveries wait: %s", waits)
-                    await asyncio.sleep(INTERVAL)
-                except Exception:
-                    log.exception("outcomes of %d deliveries are lost; they are tried again", len(outcomes))
-                    break
+            await self._written(outcomes)
             for _ in outcomes:
                 ended.task_done()
 
+    async def _written(self, outcomes: Sequence[Outcome]) -> None:
+        """Write a batch down; a database that is away is waited for. What cannot be written takes no other with it."""
+        while True:
+            try:
+                return await self.database.unbroken(record(self.database, outcomes, now()))
+            except (DatabaseUnavailable, Contended) as waits:
+                log.warning("outcomes of deliveries wait: %s", waits)
+                await asyncio.sleep(INTERVAL)
+            except Exception as wrong:
+                if len(outcomes) == 1:
+                    log.exception("the outcome of delivery %s is lost; it is tried again", outcomes[0].claimed.id)
+                    return
+                log.warning("outcomes of deliveries are written one by one: %s", type(wrong).__name__)
+                break
+        for one in outcomes:
+            await self._written([one])
+
     async def _close(self, ended: asyncio.Queue[Outcome], beside: list[asyncio.Task[None]]) -> None:
         if self.under_way:
-            await asyncio.wait(self.under_way, timeout=5)
+            await asyncio.wait(self.under_way, timeout=MOMENT)
         try:
-            await asyncio.wait_for(ended.join(), 5)
+            await asyncio.wait_for(ended.join(), MOMENT)
         except TimeoutError:
             log.warning("outcomes of deliveries are left to the next worker")
         for task in (*beside, *self.under_way):
             task.cancel()
         await asyncio.gather(*beside, *self.under_way, return_exceptions=True)
-        await asyncio.gather(*(client.aclose() for client in self.clients.values()), return_exceptions=True)
+        closing = (client.aclose() for client, _ in self.clients.values())
+        await asyncio.gather(*self.hanging_up, *closing, return_exceptions=True)

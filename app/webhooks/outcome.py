@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Text,
     Update,
     Uuid,
@@ -38,7 +39,7 @@ from app.tables.metadata import Instant
 from app.webhooks.claim import Claimed
 from app.webhooks.disable import disable
 from app.webhooks.post import Attempt
-from app.webhooks.retry import Circuit, Verdict
+from app.webhooks.retry import LONGEST_WAIT, SCHEDULE, Circuit, Verdict, wait_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,24 @@ async def record(database: Database, outcomes: Sequence[Outcome], now: datetime)
         await connection.execute(_END, {"given": [_row(one) for one in outcomes], "now": now})
         await connection.execute(insert(attempts), [_attempt(one) for one in outcomes])
         for one in outcomes:
-            if one.verdict.outcome == "retry" and one.claimed.endpoint["fifo"]:
-                await connection.execute(_PARK, _place(one))
-        for endpoint, circuit in moved.items():
-            await _note(connection, endpoint, circuit, [one for one in outcomes if _endpoint(one) == endpoint], now)
+            if not one.claimed.endpoint["fifo"]:
+                continue
+            if one.verdict.outcome == "retry":
+                await connection.execute(_PARK, _place(one) | {"again_at": one.verdict.again_at})
+            elif one.claimed.number > 1:
+                await connection.execute(_LET_GO, _place(one) | {"now": now})
+        for endpoint, (url, circuit) in moved.items():
+            await _note(connection, endpoint, circuit, [one for one in outcomes if _is_of(one, endpoint, url)], now)
 
 
 def _endpoint(one: Outcome) -> UUID:
     endpoint: UUID = one.claimed.endpoint["endpoint_id"]
     return endpoint
+
+
+def _is_of(one: Outcome, endpoint: UUID, url: str) -> bool:
+    """Whether it tells of an endpoint where it is now; what an address that was left behind said does not count."""
+    return _endpoint(one) == endpoint and bool(one.claimed.endpoint["url"] == url)
 
 
 def _row(one: Outcome) -> dict[str, Any]:
@@ -110,15 +120,15 @@ def head(attempt: Attempt) -> str:
 # How an endpoint has been doing
 
 
-async def _circuits_of(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> dict[UUID, Circuit]:
-    """The circuits that a batch moves, held until the transaction ends."""
+async def _circuits_of(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> dict[UUID, tuple[str, Circuit]]:
+    """The circuits that a batch moves, with the URLs they stand for, held until the transaction ends."""
     named = sorted({_endpoint(one) for one in outcomes})
     failed = {_endpoint(one) for one in outcomes if one.verdict.outcome != "delivered" and one.is_theirs}
     endpoint = webhook_endpoints.c
     troubled = or_(endpoint.failures > 0, endpoint.id.in_(failed))
-    theirs = select(*(endpoint[name] for name in ("id", *_CIRCUIT))).where(endpoint.id.in_(named), troubled)
+    theirs = select(*(endpoint[name] for name in ("id", "url", *_CIRCUIT))).where(endpoint.id.in_(named), troubled)
     rows = await connection.execute(theirs.order_by(endpoint.id).with_for_update(key_share=True))
-    return {row.id: Circuit(*(getattr(row, name) for name in _CIRCUIT)) for row in rows}
+    return {row.id: (row.url, Circuit(*(getattr(row, name) for name in _CIRCUIT))) for row in rows}
 
 
 _CIRCUIT = ("failures", "openings", "rests_until", "on_trial", "failing_since")
@@ -131,8 +141,8 @@ async def _note(
     rests: datetime | None = None
     for one in filter(lambda one: one.is_theirs, outcomes):
         circuit = circuit.succeeded() if one.verdict.outcome == "delivered" else circuit.failed(now)
-        if one.verdict.throttled and one.verdict.again_at:
-            rests = max(rests or one.verdict.again_at, one.verdict.again_at)
+        if one.verdict.throttled:
+            rests = max(rests or now, now + _rest(one, now))
     values: dict[str, Any] = {name: getattr(circuit, name) for name in _CIRCUIT}
     if rests is not None:
         values["slot_at"] = func.greatest(webhook_endpoints.c.slot_at, rests)
@@ -141,6 +151,13 @@ async def _note(
         await disable(connection, endpoint, "gone", now)
     elif circuit.hopeless(now):
         await disable(connection, endpoint, "failing", now)
+
+
+def _rest(one: Outcome, now: datetime) -> timedelta:
+    """How long a receiver with too much to do is left in peace: as it asks, however long this one message waits."""
+    said = one.attempt.header("retry-after")
+    asked = wait_asked(said, now) if said else None
+    return max(SCHEDULE[0], min(asked or SCHEDULE[0], LONGEST_WAIT))
 
 
 # Statements
@@ -168,29 +185,40 @@ def _end() -> Update:
     )
 
 
-def _park() -> Update:
-    """Let what follows in the same instance wait as long as what failed; nothing else waits for it."""
+def _later() -> ColumnElement[bool]:
+    """What waits for the same endpoint and follows in the same instance."""
     table = deliveries.c
-    later = and_(
+    return and_(
         table.endpoint_id == bindparam("of_endpoint", type_=Uuid),
         table.instance_id == bindparam("of_instance", type_=Uuid),
         table.position
-        > select(_FAILED.c.position).where(_FAILED.c.id == bindparam("failed", type_=Uuid)).scalar_subquery(),
+        > select(_TRIED.c.position).where(_TRIED.c.id == bindparam("tried", type_=Uuid)).scalar_subquery(),
         table.status == "waiting",
     )
+
+
+def _park() -> Update:
+    """Let what follows in the same instance wait as long as what failed; nothing else waits for it."""
     again_at = bindparam("again_at", type_=Instant)
-    return update(deliveries).where(later, table.due_at < again_at).values(due_at=again_at)
+    return update(deliveries).where(_later(), deliveries.c.due_at < again_at).values(due_at=again_at)
+
+
+def _let_go() -> Update:
+    """Let what was parked go on: what it waited for ended sooner than that, because somebody sent it again."""
+    now = bindparam("now", type_=Instant)
+    parked = deliveries.c.attempts == 0, deliveries.c.due_at > now
+    return update(deliveries).where(_later(), *parked).values(due_at=now)
 
 
 def _place(one: Outcome) -> dict[str, Any]:
     return {
         "of_endpoint": _endpoint(one),
         "of_instance": one.claimed.message["instance_id"],
-        "failed": one.claimed.id,
-        "again_at": one.verdict.again_at,
+        "tried": one.claimed.id,
     }
 
 
-_FAILED = deliveries.alias("failed_one")
+_TRIED = deliveries.alias("tried")
 _END = _end()
 _PARK = _park()
+_LET_GO = _let_go()

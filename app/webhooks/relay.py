@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    any_,
     bindparam,
     case,
     cast,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     null,
     select,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.dml import ReturningDelete
 
 from app.clock import now
@@ -40,16 +42,31 @@ ONE_RELAY = 0x52454C41
 """The advisory lock that relays take turns by: "RELA"."""
 
 AT_ONCE = 1_000
-"""Messages that are placed in one transaction."""
+"""Messages that are placed in one transaction at most."""
+
+FANNED_OUT = 20_000
+"""Pairs of a message and an endpoint that one transaction looks at: many endpoints must not outlast its time."""
 
 
 async def relay(database: Database, limit: int = AT_ONCE) -> int:
-    """Place what is committed; gives how many messages. Whoever comes while another relay works waits for it."""
+    """Place so much of what is committed; gives how many messages. Fewer where that was all."""
+    placed, is_more = 0, True
+    while is_more and placed < limit:
+        some, is_more = await place(database, limit - placed)
+        placed += some
+    return placed
+
+
+async def place(database: Database, limit: int = AT_ONCE) -> tuple[int, bool]:
+    """Place what one transaction takes: how many messages, and whether there may be more.
+
+    Whoever comes while another relay works waits for it.
+    """
     async with database.transaction() as connection:
         # only a snapshot that is taken after the lock sees all that the relay before placed
         await connection.execute(select(func.pg_advisory_xact_lock(ONE_RELAY)))
-        placed = await connection.execute(_PLACE, {"limit": limit, "now": now()})
-        return int(placed.scalar_one())
+        row = (await connection.execute(_PLACE, {"limit": limit, "pairs": FANNED_OUT, "now": now()})).one()
+        return row.placed, row.placed == row.room
 
 
 async def relay_all(database: Database) -> int:
@@ -75,9 +92,19 @@ def new_id(at: ColumnElement[datetime]) -> ColumnElement[Any]:
     return cast(func.lpad(func.to_hex(milliseconds), 12, "0") + literal("7") + func.right(random, 19), Uuid)
 
 
-def _taken() -> ReturningDelete[Any, Any]:
-    first = select(outbox.c.number).order_by(outbox.c.number).limit(bindparam("limit", type_=Integer))
-    return delete(outbox).where(outbox.c.number.in_(first)).returning(outbox.c.number, outbox.c.message_id)
+def _room() -> CTE:
+    each = select(func.count()).where(webhook_endpoints.c.status == "enabled").scalar_subquery()
+    most = cast(
+        func.greatest(bindparam("pairs", type_=BigInteger) // func.greatest(each, 1, type_=BigInteger), 1), Integer
+    )
+    return select(func.least(bindparam("limit", type_=Integer), most).label("room")).cte("room")
+
+
+def _taken(room: CTE) -> ReturningDelete[Any, Any]:
+    first = select(outbox.c.number).order_by(outbox.c.number).limit(select(room.c.room).scalar_subquery())
+    # as an array: along the index, however many wait
+    numbers = func.array(first.scalar_subquery(), type_=ARRAY(BigInteger))
+    return delete(outbox).where(outbox.c.number == any_(numbers)).returning(outbox.c.number, outbox.c.message_id)
 
 
 def _placed(taken: CTE) -> CTE:
@@ -119,9 +146,10 @@ def _queued(placed: CTE) -> CTE:
 
 
 def _place() -> Select[Any]:
-    taken = _taken().cte("taken")
-    placed = _placed(taken)
-    return select(func.count()).select_from(placed).add_cte(_queued(placed))
+    room = _room()
+    placed = _placed(_taken(room).cte("taken"))
+    number = select(func.count()).select_from(placed).scalar_subquery()
+    return select(number.label("placed"), room.c.room).add_cte(_queued(placed))
 
 
 _PLACE = _place()

@@ -11,11 +11,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import func, select
 from standardwebhooks.webhooks import Webhook
 
 from app.clock import now
-from app.webhooks.claim import LEASE, claim, take_back
-from app.webhooks.relay import relay_all
+from app.serve import CLOSING
+from app.webhooks.claim import ENDPOINTS, LEASE, claim, take_back
+from app.webhooks.outcome import Outcome, record
+from app.webhooks.post import Attempt
+from app.webhooks.relay import ONE_RELAY, relay_all
+from app.webhooks.retry import Verdict
 from app.webhooks.signing import new_secret
 from tests.app.webhooks.outbox import delivering, listen, put
 from tests.receiver import Receiver, answer, hang, receiving
@@ -45,7 +50,7 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-def listening(world: World, agency: Agency, url: str, **given: Any) -> UUID:
+def listening(world: World, agency: Agency, url: str = "https://x.example/", **given: Any) -> UUID:
     async def made() -> UUID:
         async with world.database.transaction() as connection:
             return await listen(connection, agency, url, **given)
@@ -53,14 +58,16 @@ def listening(world: World, agency: Agency, url: str, **given: Any) -> UUID:
     return world.run(made())
 
 
-def tell(world: World, agency: Agency, number: int = 1, instance: UUID | None = None) -> list[UUID]:
+def tell(
+    world: World, agency: Agency, number: int = 1, instance: UUID | None = None, type: str = "step.completed"
+) -> list[UUID]:
     """Write so many messages, each in a transaction of its own."""
 
     async def written() -> list[UUID]:
         told = []
         for seq in range(1, number + 1):
             async with world.database.transaction() as connection:
-                told.append(await put(connection, agency, instance=instance, seq=10_000 + seq))
+                told.append(await put(connection, agency, type=type, instance=instance, seq=10_000 + seq))
         await relay_all(world.database)
         return told
 
@@ -282,3 +289,125 @@ def test_a_secret_that_cannot_be_opened_is_not_held_against_the_receiver(
     assert world.sql("SELECT failures FROM webhook_endpoints WHERE id = $1", endpoint) == [(0,)]
     assert receiver.received == []
     assert len(faults.taken()) == 1, "it is an error of ours, and told as one"
+
+
+def test_those_that_wait_for_something_under_way_hold_up_nobody_else(world: World, agency: Agency) -> None:
+    instance = UUID(agency.started()["id"])
+    world.run(relay_all(world.database))
+    for _ in range(ENDPOINTS):
+        listening(world, agency, fifo=True, types=["step.completed"])
+    tell(world, agency, 2, instance)
+    assert len(world.run(claim(world.database, uuid4(), now(), 100))) == ENDPOINTS
+    late = listening(world, agency, types=["step.opened"], last_served=now())
+    tell(world, agency, type="step.opened")
+    claimed = [one for _ in range(2) for one in world.run(claim(world.database, uuid4(), now(), 100))]
+    assert [one.endpoint["endpoint_id"] for one in claimed] == [late]
+
+
+def test_an_endpoint_rests_for_as_long_as_it_asks_and_not_for_as_long_as_one_old_message(
+    world: World, agency: Agency
+) -> None:
+    endpoint = listening(world, agency)
+    tell(world, agency)
+    (claimed,) = world.run(claim(world.database, uuid4(), now(), 10))
+    attempt = Attempt(started_at=now(), seconds=0, status=503)
+    retry = Verdict("retry", now() + timedelta(hours=10), throttled=True)
+    world.run(record(world.database, [Outcome(claimed, attempt, retry)], now()))
+    (slot,) = world.sql("SELECT slot_at - now() FROM webhook_endpoints WHERE id = $1", endpoint)[0]
+    assert timedelta(0) < slot <= timedelta(seconds=5)
+
+
+def test_what_was_parked_goes_on_once_what_it_waits_for_was_sent_again(world: World, agency: Agency) -> None:
+    instance = UUID(agency.started()["id"])
+    world.run(relay_all(world.database))
+    listening(world, agency, fifo=True, types=["step.completed"])
+    first, second = tell(world, agency, 2, instance)
+    later = now() + timedelta(hours=10)
+
+    def ended(verdict: Verdict) -> None:
+        (claimed,) = world.run(claim(world.database, uuid4(), now(), 10))
+        assert claimed.message["id"] == first
+        attempt = Attempt(started_at=now(), seconds=0, status=204)
+        world.run(record(world.database, [Outcome(claimed, attempt, verdict)], now()))
+
+    ended(Verdict("retry", later))
+    world.sql("UPDATE deliveries SET due_at = now() WHERE message_id = $1 RETURNING 1", first)
+    ended(Verdict("delivered"))
+    (claimed,) = world.run(claim(world.database, uuid4(), now(), 10))
+    assert claimed.message["id"] == second
+
+
+def test_an_outcome_that_cannot_be_written_takes_no_other_with_it(world: World, agency: Agency, faults: Faults) -> None:
+    endpoint = listening(world, agency)
+    tell(world, agency, 2)
+    first, second = world.run(claim(world.database, uuid4(), now(), 10))
+    world.sql("DELETE FROM deliveries WHERE id = $1 RETURNING 1", first.id)
+    attempt = Attempt(started_at=now(), seconds=0, status=204)
+    outcomes = [Outcome(one, attempt, Verdict("delivered")) for one in (first, second)]
+
+    async def written() -> None:
+        async with delivering(world.database) as deliverer:
+            await deliverer._written(outcomes)
+
+    world.run(written())
+    assert statuses(world, endpoint) == ["delivered"]
+    assert len(faults.taken()) == 1
+
+
+def test_what_an_address_says_that_was_left_behind_does_not_end_the_service(world: World, agency: Agency) -> None:
+    endpoint = listening(world, agency)
+    tell(world, agency)
+    (claimed,) = world.run(claim(world.database, uuid4(), now(), 10))
+    world.sql("UPDATE webhook_endpoints SET url = 'https://y.example/' WHERE id = $1 RETURNING 1", endpoint)
+    attempt = Attempt(started_at=now(), seconds=0, status=410)
+    world.run(record(world.database, [Outcome(claimed, attempt, Verdict("gone"))], now()))
+    assert world.sql("SELECT status, failures FROM webhook_endpoints WHERE id = $1", endpoint) == [("enabled", 0)]
+
+
+def test_what_has_its_place_is_sent_though_nothing_more_can_be_placed(
+    world: World, agency: Agency, receiver: Receiver
+) -> None:
+    endpoint = listening(world, agency, receiver.url)
+    tell(world, agency)
+
+    async def while_another_relays() -> None:
+        async with world.database.transaction() as connection:
+            await connection.execute(select(func.pg_advisory_xact_lock(ONE_RELAY)))
+            async with delivering(world.database), asyncio.timeout(PATIENCE):
+                while await asyncio.to_thread(statuses, world, endpoint) != ["delivered"]:
+                    await asyncio.sleep(0.02)
+
+    world.run(while_another_relays())
+
+
+def test_a_connection_that_nobody_uses_is_hung_up(world: World, agency: Agency, receiver: Receiver) -> None:
+    endpoint = listening(world, agency, receiver.url)
+    tell(world, agency)
+
+    async def unused() -> bool:
+        async with delivering(world.database) as deliverer, asyncio.timeout(PATIENCE):
+            while await asyncio.to_thread(statuses, world, endpoint) != ["delivered"]:
+                await asyncio.sleep(0.02)
+            ((client, used),) = deliverer.clients.values()
+            deliverer._hang_up(used)
+            kept = bool(deliverer.clients and client.pool.connections)
+            deliverer._hang_up(used + 1)
+            await asyncio.gather(*deliverer.hanging_up)
+            return kept and not deliverer.clients and not client.pool.connections
+
+    assert world.run(unused())
+
+
+def test_one_that_hangs_does_not_keep_a_server_from_stopping(world: World, agency: Agency, receiver: Receiver) -> None:
+    receiver.behave(hang())
+    listening(world, agency, receiver.url)
+    tell(world, agency)
+
+    async def stopped() -> None:
+        stack = AsyncExitStack()
+        await stack.enter_async_context(delivering(world.database))
+        await asyncio.to_thread(receiver.wait, 1)
+        async with asyncio.timeout(CLOSING):
+            await stack.aclose()
+
+    world.run(stopped())

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from app.database import Database
-from app.webhooks.relay import relay, relay_all, waits
+from app.webhooks.relay import place, relay, relay_all, waits
 from tests.app.webhooks.outbox import listen, put
 from tests.world import Agency, World
 
@@ -161,3 +161,20 @@ def test_ids_of_deliveries_are_made_as_everywhere(world: World, agency: Agency) 
     (id_, queued_at) = world.sql("SELECT id, queued_at FROM deliveries WHERE endpoint_id = $1", endpoint)[0]
     assert (id_.version, id_.variant) == (7, "specified in RFC 4122")
     assert id_.int >> 80 == int(queued_at.timestamp() * 1000)
+
+
+def test_the_more_endpoints_there_are_the_fewer_messages_one_transaction_places(
+    world: World, agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.webhooks.relay.FANNED_OUT", 40)
+    enabled = world.one("SELECT count(*) FROM webhook_endpoints WHERE status = 'enabled'")
+
+    async def told() -> tuple[UUID, list[UUID], list[int | tuple[int, bool]]]:
+        async with world.database.transaction() as connection:
+            endpoints = [await listen(connection, agency) for _ in range(20 - enabled)]
+        put_in = [await written(world.database, agency) for _ in range(6)]
+        return endpoints[0], put_in, [await place(world.database), await relay(world.database)]
+
+    endpoint, put_in, seen = world.run(told())
+    assert seen == [(2, True), 4], "two for twenty endpoints each, and then whatever is left"
+    assert [message for message, _ in queued(world, endpoint)] == put_in

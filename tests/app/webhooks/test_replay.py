@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from app.clock import now
 from app.webhooks.replay import carry_on_replays
 from tests.app.webhooks.endpoint import PATH, changed, enabled, happened
-from tests.world import Agency, Json, refused
+from tests.world import Agency, Json, World, refused
 
 SINCE = {"since": "2026-01-01"}
+
+
+@pytest.fixture(scope="module")
+def world(a_world: Callable[[], World]) -> Iterator[World]:
+    """A world of its own: whoever carries replays on carries on all there are."""
+    made = a_world()
+    yield made
+    made.close_clients()
 
 
 def asked(agency: Agency, endpoint: Json, **given: Any) -> Json:
