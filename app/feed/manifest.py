@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -21,11 +22,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database import Database
+from app.pool import DatabaseUnavailable
 from app.tables import deliveries, event_consumers, feed, manifests, messages, outbox, signing_keys, webhook_endpoints
 from app.webhooks import signing
 from app.webhooks.sealing import Seal
 from app.webhooks.signing import RANDOM_BYTES, Secret, new_secret
 from app.webhooks.subscription import fits
+
+log = logging.getLogger("alur")
 
 GRACE = timedelta(hours=1)
 """After the end of a day: no transaction lasts that long."""
@@ -44,7 +48,7 @@ async def sign_days(database: Database, seal: Seal, now: datetime) -> int:
         if subscribers and await _is_whole(database, day):
             key = await _signing_key(database, seal, now)
             for subscriber, of in subscribers:
-                signed += await _sign(database, key, subscriber, of, day, now)
+                signed += await _tried(database, key, subscriber, of, day, now)
     return signed
 
 
@@ -94,6 +98,16 @@ async def _is_whole(database: Database, day: date) -> bool:
             return False
         first = (await connection.execute(oldest)).one_or_none()
     return first is None or first.position == 1 or first.at < begins
+
+
+async def _tried(database: Database, key: Secret, subscriber: UUID, of: str, day: date, now: datetime) -> int:
+    try:
+        return await _sign(database, key, subscriber, of, day, now)
+    except DatabaseUnavailable:
+        raise
+    except Exception:  # whatever is wrong with one must not keep the others waiting
+        log.exception("the manifest of %s for %s could not be signed; it is tried again", subscriber, day)
+        return 0
 
 
 async def _sign(database: Database, key: Secret, subscriber: UUID, of: str, day: date, now: datetime) -> int:

@@ -28,7 +28,7 @@ outbox = Table(
     "outbox",
     metadata,
     Column("number", BigInteger, Identity(always=True), primary_key=True),
-    Column("message_id", Uuid, ForeignKey("messages.id"), nullable=False),
+    Column("message_id", Uuid, ForeignKey("messages.id"), nullable=False, index=True),
 )
 
 feed = Table(

@@ -5,17 +5,18 @@ Who changes something must have seen it: the version it was is named, and anothe
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import new_id
 from app.database import Database
 from app.errors import EndpointUnverified, IfMatchMissing, RequestInvalid, VersionSuperseded
 from app.identity.callers import Caller
-from app.tables import webhook_endpoints
+from app.tables import deliveries, messages, webhook_endpoints
 from app.webhooks import queries
 from app.webhooks.create import agencies_named, new_challenge, require_sound
 from app.webhooks.outside import Outside
@@ -23,7 +24,14 @@ from app.webhooks.schemas import EndpointChange, EndpointView
 from app.webhooks.telling import endpoint_disabled, tell
 from engine.errors import Mistake
 
-FORGIVEN = {"failing_since": None, "failures": 0, "openings": 0, "rests_until": None, "on_trial": False}
+FORGIVEN: dict[str, Any] = {
+    "failing_since": None,
+    "failures": 0,
+    "openings": 0,
+    "rests_until": None,
+    "on_trial": False,
+    "slot_at": datetime.fromtimestamp(0, UTC),
+}
 """How an endpoint stands that begins anew."""
 
 
@@ -70,10 +78,23 @@ async def _changed(
             .where(webhook_endpoints.c.id == endpoint_id)
             .values(different | {"version": row["version"] + 1})
         )
+        if set(row["agencies"]) - set(after["agencies"]):
+            await _cancel_of_others(connection, endpoint_id, after["agencies"], now)
         if different.get("status") == "disabled":
             told = [endpoint_disabled(new_id(), agency, row, "administrator", now) for agency in row["agencies"]]
             await tell(connection, told)
         return EndpointView.of(await queries.endpoint_row(connection, caller, endpoint_id))
+
+
+async def _cancel_of_others(connection: AsyncConnection, endpoint_id: UUID, served: list[UUID], now: datetime) -> None:
+    """Cancel what waits of agencies that the endpoint is no longer for."""
+    of_others = (
+        deliveries.c.endpoint_id == endpoint_id,
+        deliveries.c.status == "waiting",
+        messages.c.id == deliveries.c.message_id,
+        messages.c.agency_id.not_in(served),
+    )
+    await connection.execute(update(deliveries).where(*of_others).values(status="cancelled", ended_at=now))
 
 
 def _named(caller: Caller, asked: EndpointChange) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from app.webhooks.outcome import Outcome, record
 from app.webhooks.outside import Outside
 from app.webhooks.post import DEADLINE, IDLE, Attempt, Client, post
 from app.webhooks.relay import place
-from app.webhooks.retry import verdict
+from app.webhooks.retry import ATTEMPTS, verdict
 from app.webhooks.sealing import Seal
 from app.webhooks.wake import Wake
 
@@ -142,7 +142,8 @@ class Deliverer:
             attempt = Attempt(started_at=at, seconds=0, failure="internal", said=type(ours).__name__)
         told = verdict(
             attempt.answered,
-            one.number,
+            # what is wrong with us is tried until it is mended, and makes no dead letter
+            min(one.number, ATTEMPTS - 1) if attempt.failure == "internal" else one.number,
             now=now(),
             random=_CHANCE.random(),
             retry_after=attempt.header("retry-after"),

@@ -43,14 +43,17 @@ async def _deliveries_pruned(database: Database, before: datetime) -> int:
             if not await _is_mine(connection):
                 return forgotten
             found = (await connection.execute(old if place is None else old.where(place_of > place))).all()
-            forgotten += await _removed(connection, [row.id for row in found])
+            forgotten += await _removed(connection, [row.id for row in found], before)
         if len(found) < AT_ONCE:
             return forgotten
         place = tuple(found[-1])
 
 
-async def _removed(connection: AsyncConnection, found: Sequence[UUID]) -> int:
-    """Remove those of some deliveries after which another one came, and with them their attempts."""
+async def _removed(connection: AsyncConnection, found: Sequence[UUID], before: datetime) -> int:
+    """Remove those of some deliveries after which another one came, and with them their attempts.
+
+    One that waits again meanwhile, because it is sent anew, stays.
+    """
     later = deliveries.alias("later")
     is_followed = exists().where(
         later.c.endpoint_id == deliveries.c.endpoint_id,
@@ -58,7 +61,8 @@ async def _removed(connection: AsyncConnection, found: Sequence[UUID]) -> int:
         later.c.position > deliveries.c.position,
     )
     followed = deliveries.c.instance_id.is_(None) | is_followed
-    gone = delete(deliveries).where(deliveries.c.id.in_(found), followed).returning(deliveries.c.message_id)
+    old = deliveries.c.id.in_(found), deliveries.c.ended_at < before
+    gone = delete(deliveries).where(*old, followed).returning(deliveries.c.message_id)
     of = (await connection.execute(gone)).scalars().all()
     await _forget_messages(connection, of)
     return len(of)
@@ -68,17 +72,17 @@ async def _feed_pruned(database: Database, before: datetime) -> int:
     """From its beginning up to the first event that is young enough, so that no hole opens in what is left."""
     forgotten, more = 0, AT_ONCE
     first = select(feed.c.position, feed.c.at, feed.c.message_id).order_by(feed.c.position).limit(AT_ONCE)
-    last = select(func.max(feed.c.position))
+    last = select(func.max(feed.c.position)).scalar_subquery()  # of the moment in which the others go
     while more == AT_ONCE:
         async with database.transaction() as connection:
             if not await _is_mine(connection):
                 return forgotten
-            end = await connection.scalar(last)
             rows = (await connection.execute(first)).all()
             young = next((row.position for row in rows if row.at >= before), None)
-            gone = [row for row in rows if row.position != end and (young is None or row.position < young)]
-            await connection.execute(delete(feed).where(feed.c.position.in_([row.position for row in gone])))
-            await _forget_messages(connection, [row.message_id for row in gone])
+            old = [row.position for row in rows if young is None or row.position < young]
+            away = delete(feed).where(feed.c.position.in_(old), feed.c.position < last).returning(feed.c.message_id)
+            gone = (await connection.execute(away)).scalars().all()
+            await _forget_messages(connection, gone)
         more = len(gone)
         forgotten += more
     return forgotten

@@ -187,7 +187,8 @@ async def body(database: Database, caller: Caller, delivery_id: UUID, public_url
 
 def _deliveries(caller: Caller) -> Select[Any]:
     mine = list(caller.agencies.values())
-    return DELIVERIES.where(webhook_endpoints.c.deleted_at.is_(None), webhook_endpoints.c.agencies.contained_by(mine))
+    theirs = webhook_endpoints.c.agencies.contained_by(mine), messages.c.agency_id.in_(mine)
+    return DELIVERIES.where(webhook_endpoints.c.deleted_at.is_(None), *theirs)
 
 
 _ATTEMPT = tuple(attempts.c[name] for name in AttemptView.model_fields)

@@ -6,6 +6,7 @@ is left alone. A delivery that had ended begins its attempts anew.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,11 +22,14 @@ from app.idempotency import Answer, Ask
 from app.identity.callers import Caller
 from app.moments import span_of
 from app.once import once
+from app.pool import DatabaseUnavailable
 from app.tables import deliveries, feed, replays, webhook_endpoints
 from app.webhooks import queries
 from app.webhooks.schemas import ReplayAsked, ReplayCount, ReplayView
 from app.webhooks.subscription import fits
 from engine.errors import Mistake
+
+log = logging.getLogger("alur")
 
 AT_ONCE = 1_000
 """Events of one replay that are queued in one transaction."""
@@ -95,7 +99,17 @@ async def carry_on_replays(database: Database, now: datetime) -> int:
     )
     async with database.reading() as connection:
         found = (await connection.execute(running)).scalars().all()
-    return sum([await _carried_on(database, one, now) for one in found])
+    return sum([await _tried(database, one, now) for one in found])
+
+
+async def _tried(database: Database, replay_id: UUID, now: datetime) -> int:
+    try:
+        return await _carried_on(database, replay_id, now)
+    except DatabaseUnavailable:
+        raise
+    except Exception:  # whatever is wrong with one must not keep the others waiting
+        log.exception("replay %s could not be carried on; it is tried again", replay_id)
+        return 0
 
 
 async def _carried_on(database: Database, replay_id: UUID, now: datetime) -> int:

@@ -242,6 +242,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_outbox_message_id")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_outbox")),
     )
+    op.create_index(op.f("ix_outbox_message_id"), "outbox", ["message_id"], unique=False)
     op.create_table(
         "attempts",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -266,6 +267,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(op.f("ix_attempts_delivery_id"), table_name="attempts")
     op.drop_table("attempts")
+    op.drop_index(op.f("ix_outbox_message_id"), table_name="outbox")
     op.drop_table("outbox")
     op.drop_index("ix_feed_of_instance", table_name="feed")
     op.drop_index("ix_feed_of_agency", table_name="feed")

@@ -164,3 +164,27 @@ def test_deliveries_of_a_removed_endpoint_are_not_there(agency: Agency) -> None:
     for path in (f"/v1/deliveries/{delivery['id']}", f"/v1/deliveries/{delivery['id']}/body"):
         refused(agency.http.get(path), 404, "not-found")
     refused(agency.http.deed(f"/v1/deliveries/{delivery['id']}/resend", None), 404, "not-found")
+
+
+def test_what_waits_of_an_agency_that_is_named_no_more_is_neither_sent_nor_shown(
+    an_agency: Callable[..., Agency],
+) -> None:
+    mine, theirs = an_agency(), an_agency()
+    both = mine.client(also=[theirs])
+    asked = {"url": "http://127.0.0.1:9/", "types": ["*"], "agencies": [mine.key, theirs.key]}
+    endpoint = both.post(PATH, json=asked).json()
+    mine.world.sql(
+        "UPDATE webhook_endpoints SET status = 'enabled', verified_at = now() WHERE id = $1 RETURNING 1",
+        UUID(endpoint["id"]),
+    )
+    happened(mine, 1)
+    (of_theirs,) = happened(theirs, 1)
+    narrowed = both.patch(f"{PATH}/{endpoint['id']}", json={"agencies": [mine.key]}, headers={"If-Match": "*"})
+    assert narrowed.status_code == 200, narrowed.text
+    (cancelled,) = mine.world.sql("SELECT id, status FROM deliveries WHERE message_id = $1", of_theirs)
+    assert cancelled["status"] == "cancelled"
+    assert [one["status"] for one in mine.http.all(f"{PATH}/{endpoint['id']}/deliveries")] == ["waiting"]
+    for of_one in ("", "/attempts", "/body"):
+        answer = mine.http.get(f"/v1/deliveries/{cancelled['id']}{of_one}")
+        assert answer.status_code == 404, answer.text
+    mine.world.close_clients()
