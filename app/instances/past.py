@@ -58,8 +58,8 @@ from engine.events import (
 from engine.evolve import replay
 from engine.state import DueDate, Holding, InstanceState, InstanceStatus, Notice, Pause, TaskState, TaskStatus
 
-AT = bindparam("now", type_=Instant)
-"""The moment a statement is asked about."""
+AT = select(bindparam("now", type_=Instant)).scalar_subquery()
+"""The moment a statement is asked about. The planner does not look at it: no plan is better for one than for another."""
 
 
 SCHEDULE_THEN = (
