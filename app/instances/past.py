@@ -59,7 +59,7 @@ from engine.evolve import replay
 from engine.state import DueDate, Holding, InstanceState, InstanceStatus, Notice, Pause, TaskState, TaskStatus
 
 AT = select(bindparam("now", type_=Instant)).scalar_subquery()
-"""The moment a statement is asked about. The planner does not look at it: no plan is better for one than for another."""
+"""The moment a statement is asked about. The planner does not look at it: one plan serves every moment."""
 
 
 SCHEDULE_THEN = (
