@@ -39,7 +39,7 @@ MOST = 400
 BATCH = 200
 """Outcomes that are written down together."""
 
-GATHER = 0.01
+GATHER = 0.004
 """Seconds in which more may end or come, before it is looked again."""
 
 INTERVAL = 1.0
