@@ -19,11 +19,12 @@ soak: $(VENV)/ready
 	$(BIN)/python -m pytest --hypothesis-profile=soak tests/engine/test_generated.py tests/engine/test_calendar_generated.py
 	$(BIN)/python -m pytest --soak=1 tests/soak
 
-# Measures a step, a due date and supervisors' questions beside what this machine can do at best. The last part fills a
-# database with ten million tasks. For a glance: make bench BENCH="--quick" SCALE="--quick".
+# Measures a step, a due date, webhooks and supervisors' questions beside what this machine can do at best. The last two
+# fill databases with half a million deliveries and ten million tasks. For a glance: make bench BENCH="--quick" SCALE="--quick".
 bench: $(VENV)/ready
 	@$(BIN)/python -m tests.bench $(BENCH)
 	@$(BIN)/python -m tests.bench.due_dates
+	@$(BIN)/python -m tests.bench.webhooks $(SCALE)
 	@$(BIN)/python -m tests.bench.overdue $(SCALE)
 
 lint: $(VENV)/ready
