@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     )
     worker: bool = Field(
         default=False,
-        description="Whether a server also announces due dates and lays changed calendars anew, as `alur run` does.",
+        description="Whether a server also does the work of `alur work`, as `alur run` does.",
     )
     secret_keys: str = Field(
         default="",

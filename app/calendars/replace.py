@@ -11,8 +11,8 @@ from uuid import UUID
 from app.calendars.compose import Cause, Standing, adopt, composed, nation, own_changes, standing
 from app.calendars.schemas import CalendarAsked
 from app.database import Database
-from app.errors import IfMatchMissing, VersionSuperseded
 from app.identity.callers import Caller, require_own_official
+from app.versions import require_seen, required
 
 
 async def replace(
@@ -29,9 +29,8 @@ async def replace(
     What is so already is left as it is, whatever version was named: a request sent twice is not refused (RFC 9110,
     13.1.1).
     """
-    if if_match is None:
-        raise IfMatchMissing
-    return await database.unbroken(_replaced(database, caller, agency_id, asked, if_match, now))
+    seen = required(if_match)
+    return await database.unbroken(_replaced(database, caller, agency_id, asked, seen, now))
 
 
 async def _replaced(
@@ -42,8 +41,7 @@ async def _replaced(
         found = await standing(connection, agency_id, now)
         if _is_so(found, asked):
             return found.version
-        if not _is_named(found, if_match):
-            raise VersionSuperseded(version=found.version)
+        require_seen(found.version, if_match)
         changes = await own_changes(connection, agency_id)
         calendar = composed(await nation(connection), asked.zone or found.zone, asked.own, changes)
         cause = Cause(asked.reason, asked.legal_basis, caller.client, caller.official)
@@ -54,14 +52,3 @@ async def _replaced(
 def _is_so(found: Standing, asked: CalendarAsked) -> bool:
     zone = asked.zone or found.zone
     return (found.zone, found.own, found.wishes) == (zone, asked.own, asked.wishes)
-
-
-def tag_of(version: int) -> str:
-    """The entity tag of a calendar in that version."""
-    return f'"{version}"'
-
-
-def _is_named(found: Standing, if_match: str) -> bool:
-    """Whether the condition holds, by strong comparison (RFC 9110, 13.1.1): a weak tag never does."""
-    named = [part.strip() for part in if_match.split(",")]
-    return named == ["*"] or tag_of(found.version) in named

@@ -12,7 +12,7 @@ from app.bodies import Sent
 from app.calendars import queries
 from app.calendars.catalog import Calendars
 from app.calendars.change_holiday import change_holiday, withdraw_change
-from app.calendars.replace import replace, tag_of
+from app.calendars.replace import replace
 from app.calendars.schemas import (
     CalendarDraft,
     CalendarRow,
@@ -28,6 +28,7 @@ from app.http import BODY, CSV, From, Now, Reader, Responses, Stored, located, p
 from app.identity.callers import recognise
 from app.intake import StrictRoute
 from app.paging import Page, respond
+from app.versions import tag_of
 
 routes = APIRouter(tags=["calendars"], route_class=StrictRoute)
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database import Database
-from app.errors import ConsumerNameTaken, IfMatchMissing, VersionSuperseded
+from app.errors import ConsumerNameTaken
 from app.feed.consumers import consumer_row
 from app.feed.register import first_of_that_name
 from app.feed.schemas import ConsumerChange, ConsumerView
@@ -17,6 +17,7 @@ from app.idempotency import Answer, Ask
 from app.identity.callers import Caller
 from app.once import once
 from app.tables import event_consumers
+from app.versions import require_seen, required
 from app.webhooks.create import agencies_named
 
 
@@ -27,15 +28,14 @@ async def change(
 
     Raises IfMatchMissing, VersionSuperseded, NotFound, ConsumerNameTaken.
     """
-    if if_match is None:
-        raise IfMatchMissing
+    seen = required(if_match)
 
     async def deed(connection: AsyncConnection) -> Answer:
         row = await consumer_row(connection, caller, consumer, held=True)
         named = _columns(caller, asked)
         different = {name: value for name, value in named.items() if row[name] != value}
         if different:
-            _require_seen(row["version"], if_match)
+            require_seen(row["version"], seen)
             await _require_free(connection, row, different)
             changed = update(event_consumers).where(event_consumers.c.id == consumer)
             different["version"] = row["version"] + 1
@@ -43,18 +43,6 @@ async def change(
         return Answer(200, ConsumerView.of(row, caller).model_dump_json())
 
     return await once(database, caller.client, ask.retry, ask.now, deed)
-
-
-def tag_of(version: int) -> str:
-    """The entity tag of a consumer in that version."""
-    return f'"{version}"'
-
-
-def _require_seen(version: int, if_match: str) -> None:
-    """By strong comparison (RFC 9110, 13.1.1): a weak tag never holds."""
-    named = [part.strip() for part in if_match.split(",")]
-    if named != ["*"] and tag_of(version) not in named:
-        raise VersionSuperseded(version=version)
 
 
 def _columns(caller: Caller, asked: ConsumerChange) -> dict[str, Any]:

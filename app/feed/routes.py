@@ -12,7 +12,7 @@ from app.bodies import Sent
 from app.errors import PROBLEM, Problem
 from app.feed import consumers
 from app.feed.acknowledge import acknowledge
-from app.feed.change import change, tag_of
+from app.feed.change import change
 from app.feed.dismiss import dismiss
 from app.feed.queries import Found
 from app.feed.register import register
@@ -37,6 +37,7 @@ from app.idempotency import Answer
 from app.identity.callers import recognise
 from app.intake import StrictRoute
 from app.paging import Page, respond
+from app.versions import tag_of
 from app.webhooks import queries as endpoints
 
 routes = APIRouter(tags=["events"], route_class=StrictRoute)

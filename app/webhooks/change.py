@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import new_id
 from app.database import Database
-from app.errors import EndpointUnverified, IfMatchMissing, RequestInvalid, VersionSuperseded
+from app.errors import EndpointUnverified, RequestInvalid
 from app.identity.callers import Caller
 from app.tables import deliveries, messages, webhook_endpoints
+from app.versions import require_seen, required
 from app.webhooks import queries
 from app.webhooks.create import agencies_named, new_challenge, require_sound
 from app.webhooks.outside import Outside
@@ -49,9 +50,8 @@ async def change(
     What is so already is left as it is, whatever version was named: a request sent twice is not refused (RFC 9110,
     13.1.1). Raises IfMatchMissing, VersionSuperseded, RequestInvalid, NotFound, EndpointUnverified.
     """
-    if if_match is None:
-        raise IfMatchMissing
-    return await database.unbroken(_changed(database, outside, caller, endpoint_id, asked, if_match, now))
+    seen = required(if_match)
+    return await database.unbroken(_changed(database, outside, caller, endpoint_id, asked, seen, now))
 
 
 async def _changed(
@@ -69,8 +69,7 @@ async def _changed(
         different = {name: value for name, value in values.items() if row[name] != value}
         if not different:
             return EndpointView.of(row)
-        if not _is_seen(row["version"], if_match):
-            raise VersionSuperseded(version=row["version"])
+        require_seen(row["version"], if_match)
         after = dict(row) | different
         require_sound(outside, after["url"], after["private_networks"], after["types"])
         await connection.execute(
@@ -122,17 +121,6 @@ def _standing(row: Any, asked: EndpointChange) -> dict[str, Any]:
         return {"status": "enabled", "reason": None} | (FORGIVEN if row["status"] == "disabled" else {})
     # what somebody disabled stays so, also elsewhere
     return anew | ({"status": "unverified"} if moved and row["status"] == "enabled" else {})
-
-
-def tag_of(version: int) -> str:
-    """The entity tag of an endpoint in that version."""
-    return f'"{version}"'
-
-
-def _is_seen(version: int, if_match: str) -> bool:
-    """Whether the condition holds, by strong comparison (RFC 9110, 13.1.1): a weak tag never does."""
-    named = [part.strip() for part in if_match.split(",")]
-    return named == ["*"] or tag_of(version) in named
 
 
 _REASON = Mistake(

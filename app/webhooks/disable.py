@@ -16,7 +16,7 @@ from app.webhooks.telling import endpoint_disabled, tell
 
 log = logging.getLogger("alur")
 
-Reason = Literal["gone", "failing", "administrator"]
+Reason = Literal["gone", "failing"]
 
 
 async def disable(connection: AsyncConnection, endpoint: UUID, reason: Reason, now: datetime) -> bool:

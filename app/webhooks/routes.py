@@ -14,8 +14,9 @@ from app.http import BODY, CSV, From, Now, Reader, Responses, Stored, located, p
 from app.identity.callers import recognise
 from app.intake import StrictRoute
 from app.paging import Page, respond
+from app.versions import tag_of
 from app.webhooks import queries
-from app.webhooks.change import change, tag_of
+from app.webhooks.change import change
 from app.webhooks.create import create
 from app.webhooks.envelope import CONTENT_TYPE
 from app.webhooks.outside import Outside
